@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Completion of paravane's commands and options. Made by `paravane completion`.
+
+_paravane()
+{
+	local word=$2 before=$3
+
+	COMPREPLY=()
+	if [ "$COMP_CWORD" = 1 ]; then
+		COMPREPLY=($(compgen -W "run doctor completion --help --version" -- "$word"))
+		return
+	fi
+	case ${COMP_WORDS[1]} in
+	run) ;;
+	doctor) COMPREPLY=($(compgen -W "--kvm --help" -- "$word")); return ;;
+	*) return ;;
+	esac
+	case $before in
+	--kernel) COMPREPLY=($(compgen -f -- "$word")); return ;;
+	--initrd) COMPREPLY=($(compgen -f -- "$word")); return ;;
+	--append) return ;;
+	--unpack) COMPREPLY=($(compgen -W "$(echo 'guest|host' | tr '|' ' ')" -- "$word")); return ;;
+	--mode) COMPREPLY=($(compgen -W "$(echo 'hvm|pv' | tr '|' ' ')" -- "$word")); return ;;
+	--memory) return ;;
+	--cpus) return ;;
+	--kvm-features) return ;;
+	--cpuid-mask) return ;;
+	--disk) return ;;
+	--net) return ;;
+	--console) COMPREPLY=($(compgen -W "$(echo 'uart|pv' | tr '|' ' ')" -- "$word")); return ;;
+	--escape) return ;;
+	--name) return ;;
+	--pidfile) COMPREPLY=($(compgen -f -- "$word")); return ;;
+	--on-reset) COMPREPLY=($(compgen -W "$(echo 'exit|restart' | tr '|' ' ')" -- "$word")); return ;;
+	--stats) COMPREPLY=($(compgen -f -- "$word")); return ;;
+	--vmlinux) COMPREPLY=($(compgen -f -- "$word")); return ;;
+	--fault) return ;;
+	--kvm) COMPREPLY=($(compgen -f -- "$word")); return ;;
+	esac
+	COMPREPLY=($(compgen -W "--kernel --initrd --append --unpack --mode --memory --cpus --no-pit --kvm-features --no-kvmclock --cpuid-mask --disk --net --console --escape --name --pidfile --on-reset --stats --vmlinux --log-unclaimed --fault --kvm --slow-kvm --help" -- "$word"))
+}
+complete -o filenames -F _paravane paravane

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* ATTACH: struct pvn_attach is copied once, every field of the copy is checked, then its rings are taken up. */
+#include <string.h>
+
+#include "../../machine.h"
+#include "pv_device.h"
+
+static bool all_zero(const pvn_u64 *words, unsigned int n)
+{
+	pvn_u64 any = 0;
+
+	while (n--)
+		any |= words[n];
+	return !any;
+}
+
+static int check_queue(const struct pv_device *dev, const struct pvn_queue_desc *d)
+{
+	if (d->flags || !all_zero(d->reserved, 2) || d->ring_addr % PVN_RING_LINE)
+		return -PVN_EINVAL;
+	if (d->sq_order < PVN_RING_ORDER_MIN || d->cq_order < d->sq_order)
+		return -PVN_EINVAL;
+	if (d->cq_order > dev->class->max_order || d->vector > dev->max_queues)
+		return -PVN_ERANGE;
+	return 0;
+}
+
+static int check_header(const struct pv_device *dev, const struct pvn_attach *attach)
+{
+	if (attach->version >> 16 != PVN_DEVICE_VERSION_MAJOR)
+		return -PVN_EVERSION;
+	if (!attach->nr_queues || !all_zero(attach->reserved, 6))
+		return -PVN_EINVAL;
+	if (attach->nr_queues > dev->max_queues)
+		return -PVN_ERANGE;
+	if (attach->features & ~dev->features)
+		return -PVN_EVERSION;
+	return 0;
+}
+
+int pv_attach(struct pv_device *dev, gpa_t addr)
+{
+	const struct gmem *gm = &dev->pci.m->gmem;
+	struct pvn_attach attach;
+	unsigned int i;
+	int rc;
+
+	if (addr.v % 64)
+		return -PVN_EINVAL;
+	/* Queues that are not attached are not read: their memory need not be there. */
+	if (gmem_read(gm, addr, &attach, offsetof(struct pvn_attach, queue)))
+		return -PVN_EFAULT;
+	rc = check_header(dev, &attach);
+	if (rc)
+		return rc;
+	if (gmem_read(gm, GPA(addr.v + offsetof(struct pvn_attach, queue)), attach.queue,
+		      attach.nr_queues * sizeof(attach.queue[0])))
+		return -PVN_EFAULT;
+	if (dev->class->check) {
+		rc = dev->class->check(dev, attach.nr_queues, attach.features);
+		if (rc)
+			return rc;
+	}
+	for (i = 0; i < attach.nr_queues; i++) {
+		const struct pvn_queue_desc *d = &attach.queue[i];
+		struct pv_queue *q = &dev->queue[i];
+		void *mem;
+
+		rc = check_queue(dev, d);
+		if (rc)
+			return rc;
+		mem = gmem_ptr(gm, GPA(d->ring_addr), pvn_ring_bytes(d->sq_order, d->cq_order));
+		if (!mem)
+			return -PVN_EFAULT;
+		if (pvn_ring_host_init(&q->ring, mem, d->sq_order, d->cq_order))
+			return -PVN_EINVAL;
+		q->vector = d->vector;
+	}
+	dev->nr_queues = attach.nr_queues;
+	dev->accepted = attach.features;
+	return 0;
+}

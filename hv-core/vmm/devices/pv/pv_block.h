@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* PV block, between its two files: the thread that moves requests, and the checks of one request. */
+#ifndef VMM_PV_BLOCK_H
+#define VMM_PV_BLOCK_H
+
+#include <paravane/block.h>
+
+#include "pv.h"
+#include "pv_device.h"
+#include "pv_worker.h"
+
+#define PV_BLOCK_MAX_SEGS 128
+#define PV_BLOCK_MAX_ORDER 8
+/* In flight at most, all queues together: what is beyond waits in the rings. */
+#define PV_BLOCK_DEPTH 256
+#define PV_BLOCK_MAX_SECTORS (PV_BLOCK_MAX_SEGS * 4096u / PVN_BLOCK_SECTOR)
+#define PV_BLOCK_MAX_DISCARD (1u << 22) /* 2 GiB */
+
+/* A request in flight. */
+struct pv_block_slot {
+	struct blk_io io;
+	struct pv_queue *q;
+	uint32_t id;
+	struct iovec iov[PV_BLOCK_MAX_SEGS];
+};
+
+struct pv_block {
+	struct pv_device dev;
+	struct blk_disk *disk;
+	struct pvn_block_config config;
+	struct pv_worker worker;
+
+	/* The worker's own. */
+	struct blk_queue *bq;
+	bool running;
+	bool may_spin;
+	struct pv_block_slot *slots;
+	uint16_t free[PV_BLOCK_DEPTH]; /* a stack: the slot used last is the one in the cache */
+	unsigned int nr_free;
+	unsigned int unpublished; /* completions that the guest doesn't see yet */
+	uint64_t unpublished_since; /* ns */
+	unsigned int turn;	  /* rounds so far */
+	uint32_t dirty;		  /* queues that have such */
+	bool urgent;		  /* one of them is large */
+	unsigned int batch;	  /* completions shown at a time, lately: the mean */
+	unsigned int peak;	  /* and the most */
+	unsigned int shown;	  /* batches so far */
+	uint64_t gap;		  /* ns: four times what usually lies between two requests */
+	uint64_t arrived;	  /* ns: the last request */
+};
+
+/* Check one request, a private copy, and translate it into slot->io. 0 or -PVN_E*. */
+int pv_block_translate(struct pv_block *b, const struct pvn_block_request *req, struct pv_block_slot *slot);
+
+#endif

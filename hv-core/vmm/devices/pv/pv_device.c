@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The PCI function of a PV device: registers, commands, doorbells, completions. */
+#include "pv_device.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "../../pv_registry.h"
+
+#define PV_DEVICE_MAX_COMPLAINTS 8
+
+static void status_set(struct pv_device *dev, uint32_t set, uint32_t clear)
+{
+	if (clear)
+		__atomic_and_fetch(&dev->status, ~clear, __ATOMIC_RELEASE);
+	if (set)
+		__atomic_or_fetch(&dev->status, set, __ATOMIC_RELEASE);
+}
+
+static uint32_t status_get(const struct pv_device *dev)
+{
+	return __atomic_load_n(&dev->status, __ATOMIC_ACQUIRE);
+}
+
+/* ---- commands; dev->lock is held ---- */
+
+static void command_stop(struct pv_device *dev)
+{
+	if (!dev->started)
+		return;
+	dev->class->stop(dev);
+	dev->started = false;
+}
+
+static int command_start(struct pv_device *dev)
+{
+	int rc = dev->class->start(dev);
+
+	dev->started = !rc;
+	return rc;
+}
+
+static int command_attach(struct pv_device *dev, gpa_t addr)
+{
+	int rc;
+
+	/* Without bus mastering a PCI function reads and writes no memory. */
+	if (status_get(dev) || !dev->pci.bus_master)
+		return -PVN_ESTATE;
+	rc = pv_attach(dev, addr);
+	if (rc)
+		return rc;
+	/* Before the start, so that a ring found broken at once fails an attached device. */
+	status_set(dev, PVN_STATUS_ATTACHED, 0);
+	rc = command_start(dev);
+	if (rc)
+		status_set(dev, 0, PVN_STATUS_ATTACHED);
+	return rc;
+}
+
+static int command_detach(struct pv_device *dev)
+{
+	command_stop(dev);
+	status_set(dev, 0, PVN_STATUS_ATTACHED | PVN_STATUS_QUIESCED | PVN_STATUS_FAILED);
+	dev->nr_queues = 0;
+	dev->accepted = 0;
+	return 0;
+}
+
+static int command_quiesce(struct pv_device *dev)
+{
+	if (status_get(dev) != PVN_STATUS_ATTACHED)
+		return -PVN_ESTATE;
+	command_stop(dev);
+	/* It may have failed while it finished. */
+	if (pv_device_failed(dev))
+		return -PVN_ESTATE;
+	status_set(dev, PVN_STATUS_QUIESCED, 0);
+	return 0;
+}
+
+static int command_resume(struct pv_device *dev)
+{
+	int rc;
+
+	if (status_get(dev) != (PVN_STATUS_ATTACHED | PVN_STATUS_QUIESCED))
+		return -PVN_ESTATE;
+	status_set(dev, 0, PVN_STATUS_QUIESCED);
+	rc = command_start(dev);
+	if (rc)
+		status_set(dev, PVN_STATUS_QUIESCED, 0);
+	return rc;
+}
+
+int pv_device_command(struct pv_device *dev, uint32_t command, gpa_t attach)
+{
+	int rc;
+
+	pthread_mutex_lock(&dev->lock);
+	switch (command) {
+	case PVN_CMD_ATTACH:
+		rc = command_attach(dev, attach);
+		break;
+	case PVN_CMD_DETACH:
+		rc = command_detach(dev);
+		break;
+	case PVN_CMD_QUIESCE:
+		rc = command_quiesce(dev);
+		break;
+	case PVN_CMD_RESUME:
+		rc = command_resume(dev);
+		break;
+	default:
+		rc = -PVN_ENOSYS;
+	}
+	/* Why a device failed stays readable until it detaches. */
+	if (!pv_device_failed(dev))
+		__atomic_store_n(&dev->error, (uint32_t)-rc, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&dev->lock);
+	return rc;
+}
+
+void pv_device_fail(struct pv_device *dev, uint32_t error, const char *fmt, ...)
+{
+	char why[160];
+	va_list ap;
+
+	if (pv_device_failed(dev))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	/* A guest could do this in a loop; the user's terminal is not its to fill. */
+	if (dev->failures++ < PV_DEVICE_MAX_COMPLAINTS)
+		fprintf(stderr,
+			"paravane: %s: %s; the guest's driver is at fault, and the device stays stopped until it detaches\n",
+			dev->name, why);
+	__atomic_store_n(&dev->error, error, __ATOMIC_RELEASE);
+	status_set(dev, PVN_STATUS_FAILED, 0);
+	msix_raise(&dev->pci, PVN_DEVICE_VECTOR_CONFIG);
+}
+
+void pv_device_config_changed(struct pv_device *dev)
+{
+	__atomic_add_fetch(&dev->config_gen, 1, __ATOMIC_RELEASE);
+	msix_raise(&dev->pci, PVN_DEVICE_VECTOR_CONFIG);
+}
+
+/* ---- register file ---- */
+
+static uint32_t config_read(struct pv_device *dev, unsigned int offset)
+{
+	uint32_t value = 0;
+
+	pthread_mutex_lock(&dev->config_lock);
+	if (offset < dev->config_bytes)
+		memcpy(&value, (const char *)dev->config + offset,
+		       dev->config_bytes - offset < 4 ? dev->config_bytes - offset : 4);
+	pthread_mutex_unlock(&dev->config_lock);
+	return value;
+}
+
+/* offset: a multiple of 4. */
+static uint32_t register_read(struct pv_device *dev, unsigned int offset)
+{
+	switch (offset) {
+	case PVN_REG_MAGIC:
+		return PVN_DEVICE_MAGIC;
+	case PVN_REG_VERSION:
+		return PVN_DEVICE_VERSION;
+	case PVN_REG_TYPE:
+		return dev->class->type;
+	case PVN_REG_MAX_QUEUES:
+		return dev->max_queues;
+	case PVN_REG_FEATURES:
+		return (uint32_t)dev->features;
+	case PVN_REG_FEATURES + 4:
+		return (uint32_t)(dev->features >> 32);
+	case PVN_REG_MAX_ORDER:
+		return dev->class->max_order;
+	case PVN_REG_CONFIG_GEN:
+		return __atomic_load_n(&dev->config_gen, __ATOMIC_ACQUIRE);
+	case PVN_REG_ATTACH_ADDR:
+		return (uint32_t)__atomic_load_n(&dev->attach_addr, __ATOMIC_RELAXED);
+	case PVN_REG_ATTACH_ADDR + 4:
+		return (uint32_t)(__atomic_load_n(&dev->attach_addr, __ATOMIC_RELAXED) >> 32);
+	case PVN_REG_STATUS:
+		return status_get(dev);
+	case PVN_REG_ERROR:
+		return __atomic_load_n(&dev->error, __ATOMIC_ACQUIRE);
+	default:
+		return offset >= PVN_REG_CONFIG ? config_read(dev, offset - PVN_REG_CONFIG) : 0;
+	}
+}
+
+static uint64_t regs_read(void *opaque, uint64_t offset, unsigned int size)
+{
+	struct pv_device *dev = opaque;
+	unsigned int at = (unsigned int)offset, i;
+	uint64_t value = 0;
+
+	for (i = 0; i < size; i++, at++)
+		value |= (uint64_t)(uint8_t)(register_read(dev, at & ~3u) >> 8 * (at % 4)) << 8 * i;
+	return value;
+}
+
+static void attach_addr_write(struct pv_device *dev, uint64_t mask, uint64_t value)
+{
+	pthread_mutex_lock(&dev->lock);
+	__atomic_store_n(&dev->attach_addr, (dev->attach_addr & ~mask) | value, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&dev->lock);
+}
+
+static void regs_write(void *opaque, uint64_t offset, unsigned int size, uint64_t value)
+{
+	struct pv_device *dev = opaque;
+
+	if (offset == PVN_REG_ATTACH_ADDR && size == 8)
+		attach_addr_write(dev, UINT64_MAX, value);
+	else if (offset == PVN_REG_ATTACH_ADDR && size == 4)
+		attach_addr_write(dev, 0xffffffffu, (uint32_t)value);
+	else if (offset == PVN_REG_ATTACH_ADDR + 4 && size == 4)
+		attach_addr_write(dev, 0xffffffffull << 32, value << 32);
+	else if (offset == PVN_REG_COMMAND && size == 4)
+		pv_device_command(dev, (uint32_t)value,
+				  GPA(__atomic_load_n(&dev->attach_addr, __ATOMIC_RELAXED)));
+}
+
+static const struct bus_ops regs_ops = { .read = regs_read, .write = regs_write };
+
+/* ---- doorbells ---- */
+
+static int device_notify(struct pv_device *dev, uint32_t queue)
+{
+	uint64_t one = 1;
+
+	if (queue >= dev->max_queues)
+		return -PVN_ENODEV;
+	if (!(status_get(dev) & PVN_STATUS_ATTACHED))
+		return -PVN_ESTATE;
+	/* The count is never read; a full one has signalled long ago, and still does. */
+	if (write(dev->queue[queue].doorbell, &one, sizeof(one)) < 0)
+		return errno == EAGAIN ? 0 : -PVN_EIO;
+	return 0;
+}
+
+/* Only what the kernel did not take over: other widths, or a host without ioeventfd. */
+static void doorbell_write(void *opaque, uint64_t offset, unsigned int size, uint64_t value)
+{
+	if (size == 4 && offset % PVN_PCI_DOORBELL_STRIDE == 0)
+		device_notify(opaque, (uint32_t)(offset / PVN_PCI_DOORBELL_STRIDE));
+}
+
+static uint64_t doorbell_read(void *opaque, uint64_t offset, unsigned int size)
+{
+	return 0;
+}
+
+static const struct bus_ops doorbell_ops = { .read = doorbell_read, .write = doorbell_write };
+
+static void doorbells_moved(struct pci_device *pci, unsigned int bar, uint64_t base, bool mapped)
+{
+	struct pv_device *dev = pci->opaque;
+	struct machine *m = pci->m;
+	unsigned int i;
+
+	for (i = 0; i < dev->max_queues; i++)
+		m->ops->doorbell(m, BUS_PIO, base + PVN_PCI_DOORBELL_STRIDE * i, 4, dev->queue[i].doorbell, mapped);
+}
+
+/* ---- queues ---- */
+
+int pv_queue_pop(struct pv_queue *q, void *sqe)
+{
+	int rc = pvn_ring_host_pop(&q->ring, sqe);
+
+	if (rc < 0) {
+		pv_device_fail(q->dev, q->ring.error,
+			       q->ring.error == PVN_EOVERFLOW ?
+				       "queue %u has more in flight than its completion ring holds" :
+				       "queue %u has an index that cannot be",
+			       q->index);
+		return 0;
+	}
+	return rc;
+}
+
+void pv_queue_complete(struct pv_queue *q, uint32_t id, int32_t status, uint32_t flags)
+{
+	struct pvn_cqe cqe = { .id = id, .status = status, .flags = flags };
+
+	if (pv_device_failed(q->dev))
+		return;
+	if (q->dev->fault)
+		pv_fault_complete(q->dev->fault, &q->ring, &cqe);
+	else
+		pvn_ring_host_push(&q->ring, &cqe);
+}
+
+void pv_queue_publish(struct pv_queue *q)
+{
+	if (pv_device_failed(q->dev))
+		return;
+	if (q->dev->fault)
+		pv_fault_publish(q->dev->fault, &q->ring);
+	if (pvn_ring_host_publish(&q->ring))
+		msix_raise(&q->dev->pci, q->vector);
+}
+
+int pv_error(int host_errno)
+{
+	switch (host_errno) {
+	case 0:
+		return 0;
+	case -EINVAL:
+		return -PVN_EINVAL;
+	case -ERANGE:
+		return -PVN_ERANGE;
+	case -EROFS:
+	case -EPERM:
+		return -PVN_EROFS;
+	case -ENOSPC:
+	case -EDQUOT:
+	case -EFBIG:
+		return -PVN_ENOSPC;
+	case -ENOMEM:
+		return -PVN_ENOMEM;
+	case -EOPNOTSUPP:
+		return -PVN_ENOTSUP;
+	case -ECANCELED:
+		return -PVN_ECANCELED;
+	default:
+		return -PVN_EIO;
+	}
+}
+
+/* ---- life ---- */
+
+static void device_reset(struct pci_device *pci)
+{
+	struct pv_device *dev = pci->opaque;
+
+	pv_device_command(dev, PVN_CMD_DETACH, GPA(0));
+	pthread_mutex_lock(&dev->lock);
+	__atomic_store_n(&dev->attach_addr, 0, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&dev->lock);
+}
+
+/* A kernel that starts another one turns bus mastering off: after that not a byte of its memory is ours. */
+static void config_written(struct pci_device *pci, unsigned int offset, unsigned int len)
+{
+	struct pv_device *dev = pci->opaque;
+
+	if (!pci->bus_master && status_get(dev))
+		pv_device_command(dev, PVN_CMD_DETACH, GPA(0));
+}
+
+static int registry_command(void *opaque, uint32_t command, gpa_t attach)
+{
+	return pv_device_command(opaque, command, attach);
+}
+
+static int registry_notify(void *opaque, uint32_t queue)
+{
+	return device_notify(opaque, queue);
+}
+
+static void registry_info(void *opaque, struct pvn_ring_device *info)
+{
+	struct pv_device *dev = opaque;
+
+	info->type = dev->class->type;
+	info->version = PVN_DEVICE_VERSION;
+	info->max_queues = dev->max_queues;
+	info->features = dev->features;
+	info->max_order = dev->class->max_order;
+	info->status = status_get(dev);
+	info->error = __atomic_load_n(&dev->error, __ATOMIC_ACQUIRE);
+	info->pci = (uint32_t)dev->pci.slot << 11 | dev->pci.function << 8;
+}
+
+static const struct pv_device_ops registry_ops = {
+	.command = registry_command,
+	.notify = registry_notify,
+	.info = registry_info,
+};
+
+static void close_doorbells(struct pv_device *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->max_queues; i++) {
+		if (dev->queue[i].doorbell >= 0)
+			close(dev->queue[i].doorbell);
+	}
+}
+
+int pv_device_init(struct pv_device *dev, struct machine *m, unsigned int index)
+{
+	struct pci_device *pci = &dev->pci;
+	unsigned int i;
+	int rc = 0;
+
+	pthread_mutex_init(&dev->lock, NULL);
+	pthread_mutex_init(&dev->config_lock, NULL);
+	snprintf(dev->name, sizeof(dev->name), "%s%u", dev->class->name, index);
+	for (i = 0; i < dev->max_queues; i++) {
+		dev->queue[i] = (struct pv_queue){ .dev = dev, .index = i };
+		dev->queue[i].doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (dev->queue[i].doorbell < 0)
+			rc = -errno;
+	}
+	if (rc)
+		goto close_doorbells;
+	pci->name = dev->name;
+	pci->vendor = PVN_PCI_VENDOR;
+	pci->device = (uint16_t)dev->class->type;
+	pci->subsys_vendor = PVN_PCI_VENDOR;
+	pci->subsys_device = (uint16_t)dev->class->type;
+	pci->class_code = dev->class->pci_class;
+	pci->revision = PVN_DEVICE_VERSION_MAJOR;
+	pci->slot = -1;
+	pci->m = m;
+	pci->opaque = dev;
+	pci->reset = device_reset;
+	pci->config_written = config_written;
+	pci_set_bar(pci, PVN_PCI_BAR_REGS, PCI_BAR_MMIO32, PVN_PCI_REGS_BYTES, dev->name, &regs_ops, dev);
+	pci_set_bar(pci, PVN_PCI_BAR_DOORBELL, PCI_BAR_IO, PVN_PCI_DOORBELL_BYTES, dev->name, &doorbell_ops, dev);
+	pci->bar[PVN_PCI_BAR_DOORBELL].changed = doorbells_moved;
+	rc = msix_init(pci, PVN_PCI_BAR_MSIX, dev->max_queues + 1, PVN_PCI_MSIX_PBA_OFFSET);
+	if (rc)
+		goto close_doorbells;
+	rc = pci_add(m, pci);
+	if (rc)
+		goto destroy_msix;
+	rc = pv_registry_add(m, &registry_ops, dev);
+	if (rc < 0)
+		goto remove_pci;
+	return 0;
+
+remove_pci:
+	pci_remove(pci);
+destroy_msix:
+	msix_destroy(pci);
+close_doorbells:
+	close_doorbells(dev);
+	pthread_mutex_destroy(&dev->config_lock);
+	pthread_mutex_destroy(&dev->lock);
+	return rc;
+}
+
+void pv_device_destroy(struct pv_device *dev)
+{
+	pv_device_command(dev, PVN_CMD_DETACH, GPA(0));
+	pci_remove(&dev->pci);
+	msix_destroy(&dev->pci);
+	close_doorbells(dev);
+	pthread_mutex_destroy(&dev->config_lock);
+	pthread_mutex_destroy(&dev->lock);
+}

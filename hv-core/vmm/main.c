@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* `paravane`: finds the command and runs it. */
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "options.h"
+#include "version.h"
+
+const struct command commands[] = {
+	{ "run", cmd_run, "run a guest" },
+	{ "doctor", cmd_doctor, "say what this machine can do, and what to do about what it can't" },
+	{ "completion", cmd_completion, "print the completion script for bash" },
+	{ NULL, NULL, NULL },
+};
+
+static void help(FILE *out)
+{
+	const struct command *c;
+
+	fputs("usage: paravane COMMAND [OPTION]...\n       paravane COMMAND --help\n\n"
+	      "Runs Linux guests on KVM, with paravirtual devices beside emulated ones.\n\ncommands:\n", out);
+	for (c = commands; c->name; c++)
+		fprintf(out, "  %-12s%s\n", c->name, c->summary);
+	fputs("\noptions:\n  --help      this text\n  --version   version of the program and of its guest interface\n", out);
+}
+
+/* Words that complete after each command: the tables are the only place where they are listed. */
+int cmd_completion(int argc, char **argv)
+{
+	const struct option_spec *spec;
+	const struct command *c;
+
+	if (argc == 2 && !strcmp(argv[1], "--help")) {
+		puts("usage: paravane completion\n\nPrints the completion script for bash: eval \"$(paravane completion)\"");
+		return EXIT_OK;
+	}
+	if (argc > 1) {
+		message("completion takes no arguments");
+		return EXIT_USAGE;
+	}
+	printf("# SPDX-License-Identifier: GPL-2.0-only\n"
+	       "# Completion of paravane's commands and options. Made by `paravane completion`.\n\n"
+	       "_paravane()\n{\n\tlocal word=$2 before=$3\n\n\tCOMPREPLY=()\n"
+	       "\tif [ \"$COMP_CWORD\" = 1 ]; then\n\t\tCOMPREPLY=($(compgen -W \"");
+	for (c = commands; c->name; c++)
+		printf("%s ", c->name);
+	printf("--help --version\" -- \"$word\"))\n\t\treturn\n\tfi\n\tcase ${COMP_WORDS[1]} in\n\trun) ;;\n"
+	       "\tdoctor) COMPREPLY=($(compgen -W \"--kvm --help\" -- \"$word\")); return ;;\n\t*) return ;;\n\tesac\n"
+	       "\tcase $before in\n");
+	for (spec = run_option_specs; spec->name; spec++) {
+		if (spec->arg && !strncmp(spec->arg, "FILE", 4))
+			printf("\t--%s) COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n", spec->name);
+		else if (spec->arg && strchr(spec->arg, '|') && islower(*spec->arg) && !strpbrk(spec->arg, "=,["))
+			printf("\t--%s) COMPREPLY=($(compgen -W \"$(echo '%s' | tr '|' ' ')\" -- \"$word\")); return ;;\n",
+			       spec->name, spec->arg);
+		else if (spec->arg)
+			printf("\t--%s) return ;;\n", spec->name);
+	}
+	printf("\tesac\n\tCOMPREPLY=($(compgen -W \"");
+	for (spec = run_option_specs; spec->name; spec++)
+		printf("%s--%s", spec == run_option_specs ? "" : " ", spec->name);
+	printf("\" -- \"$word\"))\n}\ncomplete -o filenames -F _paravane paravane\n");
+	return EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *c;
+
+	program_argv = argv;
+	if (argc < 2) {
+		help(stderr);
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		help(stdout);
+		return EXIT_OK;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		printf("paravane %s\nguest interface %u.%u\n", PARAVANE_VERSION, PVN_ABI_MAJOR, PVN_ABI_MINOR);
+		return EXIT_OK;
+	}
+	for (c = commands; c->name; c++) {
+		if (!strcmp(argv[1], c->name))
+			return c->run(argc - 1, argv + 1);
+	}
+	message("there is no command \"%s\": paravane --help lists them", argv[1]);
+	return EXIT_USAGE;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * PV devices by number, for the ring calls. A device registers the same functions that its PCI register file calls,
+ * so that a command means the same whichever way it came. Registered before vCPUs run, and never taken away.
+ */
+#ifndef VMM_PV_REGISTRY_H
+#define VMM_PV_REGISTRY_H
+
+#include <stdint.h>
+
+#include <paravane/device.h>
+#include <paravane/hypercall.h>
+
+#include "memory.h"
+
+#define PV_REGISTRY_MAX 64
+
+struct machine;
+
+struct pv_device_ops {
+	/*
+	 * Execute PVN_CMD_*; attach: guest address of struct pvn_attach, for PVN_CMD_ATTACH. Returns when the command
+	 * is done: 0, or -PVN_E* (the value of PVN_REG_ERROR, negated). Any vCPU's thread: the device locks itself.
+	 */
+	int (*command)(void *opaque, uint32_t command, gpa_t attach);
+	/* Ring the doorbell of a queue: 0, -PVN_ENODEV for no such queue, -PVN_ESTATE when not attached. */
+	int (*notify)(void *opaque, uint32_t queue);
+	/* Fill everything but `device` and `reserved`. */
+	void (*info)(void *opaque, struct pvn_ring_device *info);
+};
+
+struct pv_registry_entry {
+	const struct pv_device_ops *ops;
+	void *opaque;
+};
+
+/* The device's number, counted from 0 in the order of registration; or -ENOSPC, -ENOMEM. */
+int pv_registry_add(struct machine *m, const struct pv_device_ops *ops, void *opaque);
+
+/* NULL for a number that no device has. */
+const struct pv_registry_entry *pv_registry_get(const struct machine *m, uint32_t device);
+
+/* Forget all devices: the machine goes away. */
+void pv_registry_destroy(struct machine *m);
+
+#endif
