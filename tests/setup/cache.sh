@@ -125,6 +125,7 @@ apt_write_config()
 	deb [signed-by=$keyring] $DEBIAN_MIRROR bookworm-updates main
 	deb [signed-by=$keyring] $DEBIAN_MIRROR bookworm-backports main
 	deb [signed-by=$keyring] $SECURITY_MIRROR bookworm-security main
+	deb-src [signed-by=$keyring] $DEBIAN_MIRROR trixie main
 	END
 	cat >"$APT_STATE/apt.conf" <<-END
 	Dir::Etc::sourcelist "$APT_STATE/sources.list";
@@ -230,19 +231,37 @@ apt_unpack()
 	rm -rf "$debs"
 }
 
+# apt_source_download FOLDER SOURCE=VERSION
+apt_source_download()
+{
+	mkdir -p "$1"
+	if ! ( cd "$1" && apt_own apt-get source -qq --download-only "$2" >log 2>&1 ); then
+		tail -n 5 "$1/log" >&2
+		rm -f "$APT_STATE/stamp"
+		return 1
+	fi
+}
+
 # apt_source FOLDER SOURCE=VERSION : downloads a source package and unpacks its
 # upstream part into FOLDER.
 apt_source()
 {
 	local into=$1
 
-	mkdir -p "$into.download" "$into"
-	if ! ( cd "$into.download" && apt_own apt-get source -qq --download-only "$2" >log 2>&1 ); then
-		tail -n 5 "$into.download/log" >&2
-		rm -f "$APT_STATE/stamp"
-		return 1
-	fi
+	apt_source_download "$into.download" "$2" || return 1
+	mkdir -p "$into"
 	tar -C "$into" --strip-components=1 -xf "$(find "$into.download" \
 		-name '*.orig.tar.*' ! -name '*.asc')"
+	rm -rf "$into.download"
+}
+
+# apt_source_patched FOLDER SOURCE=VERSION : the same with Debian's patches. apt has
+# checked what it downloaded; Debian 12 lacks the keys of single uploaders.
+apt_source_patched()
+{
+	local into=$1
+
+	apt_source_download "$into.download" "$2" || return 1
+	dpkg-source --no-check -x "$into.download"/*.dsc "$into" >"$into.download/log" || return 1
 	rm -rf "$into.download"
 }
