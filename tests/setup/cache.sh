@@ -262,6 +262,6 @@ apt_source_patched()
 	local into=$1
 
 	apt_source_download "$into.download" "$2" || return 1
-	dpkg-source --no-check -x "$into.download"/*.dsc "$into" >"$into.download/log" || return 1
+	dpkg-source --no-check --no-copy -x "$into.download"/*.dsc "$into" >"$into.download/log" || return 1
 	rm -rf "$into.download"
 }
