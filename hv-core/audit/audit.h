@@ -74,6 +74,7 @@ extern const char *const audit_status_names[AUDIT_NR_STATUSES];
 struct audit_file {
 	uint8_t *data;
 	size_t size;
+	bool mapped; /* by the unpacker, else allocated */
 	const char *packed; /* "bzImage, xz": its offsets are those of what was in it; NULL: the file itself */
 };
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lzma.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -39,14 +40,9 @@ static int read_whole(const char *path, struct audit_file *file, char *err, unsi
 		goto close_file;
 	}
 	file->size = (size_t)st.st_size;
-	file->data = mmap(NULL, file->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (file->data == MAP_FAILED) {
-		ret = -errno;
-		file->data = NULL;
-	} else {
-		/* Read, not mapped: a file that shrinks meanwhile is an error here, and not a SIGBUS later. */
-		ret = loader_read(fd, 0, file->data, file->size);
-	}
+	file->data = malloc(file->size);
+	/* Read, not mapped: a file that shrinks meanwhile is an error here, and not a SIGBUS later. */
+	ret = file->data ? loader_read(fd, 0, file->data, file->size) : -ENOMEM;
 	if (ret)
 		snprintf(err, errlen, "%s: %s while reading it", path,
 			 ret == -ENODATA ? "it became shorter" : strerror(-ret));
@@ -84,9 +80,10 @@ static int unpack(struct audit_file *file, size_t offset, size_t len, uint64_t u
 
 	if (ret)
 		return ret == 1 ? -EPROTONOSUPPORT : ret;
-	munmap(file->data, file->size);
+	free(file->data);
 	file->data = out.data;
 	file->size = out.size;
+	file->mapped = true;
 	return 0;
 }
 
@@ -180,7 +177,9 @@ int audit_file_read(const char *path, struct audit_file *file, char *err, unsign
 
 void audit_file_free(struct audit_file *file)
 {
-	if (file->data)
+	if (file->mapped)
 		munmap(file->data, file->size);
+	else
+		free(file->data);
 	memset(file, 0, sizeof(*file));
 }

@@ -240,8 +240,6 @@ static bool symbol_value(const struct elf *e, const Elf64_Sym *sym, uint64_t *va
 
 static void relocate(struct elf *e, const struct audit_section *target, const Elf64_Rela *rela, const Elf64_Sym *sym)
 {
-	/* The file's bytes are a copy of our own. */
-	uint8_t *place = e->image->file.data + target->offset + rela->r_offset;
 	unsigned int type = ELF64_R_TYPE(rela->r_info);
 	uint64_t value, s;
 	size_t len = type == R_X86_64_64 ? 8 : 4;
@@ -253,7 +251,8 @@ static void relocate(struct elf *e, const struct audit_section *target, const El
 		value -= target->addr + rela->r_offset;
 	else if (type != R_X86_64_64)
 		return;
-	memcpy(place, &value, len);
+	/* The file's bytes are a copy of our own. */
+	memcpy(e->image->file.data + target->offset + rela->r_offset, &value, len);
 }
 
 /* Only of the tables that are read here: the code is looked at as it is in the file. */

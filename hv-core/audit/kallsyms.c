@@ -9,11 +9,12 @@
  *   number           u32
  *   names            a symbol: length (one byte, or two from 128 on), then indices of tokens; the first letter is the type
  *   markers          u32 for each 256 symbols: where in the names they begin
+ *   sequence         three bytes a symbol; only since 6.2 and in later stable releases of 6.1
  *   token table      256 strings
  *   token index      256 u16: where in the table each begins
  *
  * Found from the end: 256 rising numbers that fit 256 strings are nothing else. Kernels from 6.4 on have the offsets
- * behind the token index, and those from 6.2 on have one more table after the markers; both are not read.
+ * behind the token index: their symbols are not found.
  */
 
 #include "audit.h"
@@ -84,24 +85,42 @@ static bool find_tokens(struct tables *t, size_t at)
 	return false;
 }
 
-/* The markers end where the token table begins, and rise from 0. */
+static size_t aligned(size_t len)
+{
+	return (len + 7) & ~(size_t)7;
+}
+
+/* Do `nr` markers, with what aligns them, end at `end`? They rise from 0. */
+static bool markers_fit(const struct tables *t, size_t end, uint32_t nr)
+{
+	size_t at = end - aligned(4 * (size_t)nr);
+	uint32_t i;
+
+	if (aligned(4 * (size_t)nr) > end || get32(t, at))
+		return false;
+	for (i = 1; i < nr; i++) {
+		if (get32(t, at + 4 * i) <= get32(t, at + 4 * (i - 1)))
+			return false;
+	}
+	return true;
+}
+
+/* Without the sequence, the markers end where the token table begins, and the first of them is the first 0 before. */
 static bool find_markers(struct tables *t)
 {
 	size_t at = t->token_table;
 
 	if (at >= 8 && !get32(t, at - 4) && get32(t, at - 8))
-		at -= 4; /* alignment */
-	t->nr_markers = 0;
-	while (at >= 4) {
 		at -= 4;
-		t->nr_markers++;
-		if (!get32(t, at))
-			break;
-		if (at < 4 || get32(t, at - 4) >= get32(t, at))
-			return false;
-	}
-	t->markers = at;
-	return !get32(t, at) && t->nr_markers <= SYMBOLS_MAX / MARKER_STEP;
+	while (at >= 4 && get32(t, at - 4))
+		at -= 4;
+	if (at < 4)
+		return false;
+	t->markers = at - 4;
+	t->nr_markers = (uint32_t)((t->token_table - t->markers + 3) / 4);
+	if (!get32(t, t->token_table - 4) && t->nr_markers > 1)
+		t->nr_markers--;
+	return t->nr_markers <= SYMBOLS_MAX / MARKER_STEP && markers_fit(t, t->token_table, t->nr_markers);
 }
 
 /* Length of the packed name at `at`, whose bytes begin at *from; 0: none that ends before `end`. */
@@ -118,7 +137,7 @@ static unsigned int name_length(const struct tables *t, size_t at, size_t end, s
 	return len && len <= end - at ? len : 0;
 }
 
-/* Do `nr` names begin at `at`, with each marker where it belongs, and end where the markers begin? */
+/* Do `nr` names begin at `at`, with each marker where it belongs, and end where the markers begin (but for alignment)? */
 static bool names_fit(const struct tables *t, size_t at, uint32_t nr)
 {
 	size_t pos = at, from;
@@ -137,7 +156,10 @@ static bool names_fit(const struct tables *t, size_t at, uint32_t nr)
 	return t->markers - pos < 8;
 }
 
-/* The number stands right before the names, and says how many markers there are. */
+/*
+ * The number stands right before the names, and says how many markers there are. The last marker says where the last
+ * of them begin, so there is not much room in which to look.
+ */
 static bool find_names(struct tables *t)
 {
 	uint32_t last = get32(t, t->markers + 4 * (t->nr_markers - 1));
@@ -165,7 +187,7 @@ static bool find_names(struct tables *t)
 
 static bool find_offsets(struct tables *t)
 {
-	size_t base = t->names - 16, len = ((size_t)t->nr * 4 + 7) & ~(size_t)7;
+	size_t base = t->names - 16, len = aligned((size_t)t->nr * 4);
 
 	if (base < len)
 		return false;
@@ -221,6 +243,26 @@ static size_t take(struct audit_image *image, const struct tables *t)
 	return image->nr_symbols;
 }
 
+/* With the sequence: it tells how many symbols there are, and so how many markers end where it begins. */
+static bool find_before_sequence(struct tables *t)
+{
+	size_t len, max = t->token_table < 3 * (size_t)SYMBOLS_MAX ? t->token_table : 3 * (size_t)SYMBOLS_MAX;
+
+	for (len = 8; len <= max && t->tries < TRIES_MAX; len += 8) {
+		uint32_t most = (uint32_t)(len / 3), least = most > 2 ? most - 2 : 1, nr;
+
+		for (nr = (least + MARKER_STEP - 1) / MARKER_STEP; nr <= (most + MARKER_STEP - 1) / MARKER_STEP; nr++) {
+			if (!markers_fit(t, t->token_table - len, nr))
+				continue;
+			t->nr_markers = nr;
+			t->markers = t->token_table - len - aligned(4 * (size_t)nr);
+			if (find_names(t) && find_offsets(t))
+				return true;
+		}
+	}
+	return false;
+}
+
 size_t audit_kallsyms(struct audit_image *image)
 {
 	struct tables t = { .base = image->file.data, .size = image->file.size };
@@ -231,7 +273,7 @@ size_t audit_kallsyms(struct audit_image *image)
 			continue;
 		if (t.tries++ >= TRIES_MAX)
 			break;
-		if (find_markers(&t) && find_names(&t) && find_offsets(&t))
+		if ((find_markers(&t) && find_names(&t) && find_offsets(&t)) || find_before_sequence(&t))
 			return take(image, &t);
 	}
 	return 0;

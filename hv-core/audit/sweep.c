@@ -4,7 +4,8 @@
  * sweep that got out of step would not know. So it is held to boundaries that are known from elsewhere: symbols, the unwinder's
  * table (objtool writes an entry every few instructions), and both ends of everything in the patch tables.
  *
- *   - An instruction that runs over a boundary is none: its bytes before the boundary are counted as cut.
+ *   - An instruction that runs over a boundary is none: its bytes before the boundary are counted as cut. Should it be a
+ *     sensitive one, it is listed all the same, as doubtful.
  *   - After bytes that decode as nothing, all is doubtful until the next boundary, but nothing is left out.
  *   - Data symbols (STT_OBJECT) are skipped. Padding (NOP, INT3) decodes as what it is.
  */
@@ -194,6 +195,7 @@ static int walk_section(const struct walk *w, const struct audit_section *s, siz
 		const struct audit_kind *kind = NULL;
 		uint64_t left = s->size - pos, end = data_end(w->image, s->addr + pos, data);
 		unsigned int len;
+		bool fits;
 
 		while (*boundary < w->b->nr && w->b->at[*boundary] <= s->addr + pos)
 			doubtful &= w->b->at[(*boundary)++] != s->addr + pos;
@@ -213,19 +215,20 @@ static int walk_section(const struct walk *w, const struct audit_section *s, siz
 			pos++;
 			continue;
 		}
-		if (*boundary < w->b->nr && w->b->at[*boundary] - (s->addr + pos) < len) {
-			sweep->cut += w->b->at[*boundary] - (s->addr + pos);
-			pos = w->b->at[*boundary] - s->addr;
-			continue;
-		}
-		sweep->instructions++;
+		fits = *boundary == w->b->nr || w->b->at[*boundary] - (s->addr + pos) >= len;
 		if (kind) {
-			int ret = take(w, s, pos, len, kind, doubtful);
+			int ret = take(w, s, pos, len, kind, doubtful || !fits);
 
 			if (ret)
 				return ret;
 		}
-		pos += len;
+		if (fits) {
+			sweep->instructions++;
+			pos += len;
+		} else {
+			sweep->cut += w->b->at[*boundary] - (s->addr + pos);
+			pos = w->b->at[*boundary] - s->addr;
+		}
 	}
 	sweep->bytes += s->size;
 	return 0;
