@@ -24,6 +24,7 @@ struct elf {
 	const Elf64_Ehdr *eh;
 	const Elf64_Shdr *sh;
 	unsigned int nr;
+	bool code_elsewhere; /* as in a file of debug information */
 	char *err;
 	unsigned int errlen;
 };
@@ -144,7 +145,8 @@ static int take_code(struct elf *e)
 		image->code[image->nr_code++] = &image->section[i];
 		bytes += image->section[i].size;
 	}
-	if (!image->nr_code)
+	/* Some modules have data alone. */
+	if (!image->nr_code && (e->code_elsewhere || !image->relocatable))
 		return refuse(e, "without any code: give a vmlinux or a module that is not only its debug information");
 	qsort(image->code, image->nr_code, sizeof(*image->code), by_section_address);
 	for (i = 1; i < image->nr_code; i++) {
@@ -181,6 +183,7 @@ static int take_sections(struct elf *e)
 		struct audit_section *s = &image->section[i];
 
 		s->name = string(e, names, sh->sh_name);
+		e->code_elsewhere |= sh->sh_type == SHT_NOBITS && (sh->sh_flags & SHF_EXECINSTR);
 		if (sh->sh_type == SHT_NULL || sh->sh_type == SHT_NOBITS)
 			continue;
 		s->addr = sh->sh_addr;

@@ -9,11 +9,11 @@
  *   number           u32
  *   names            a symbol: length (one byte, or two from 128 on), then indices of tokens; the first letter is the type
  *   markers          u32 for each 256 symbols: where in the names they begin
- *   sequence         three bytes a symbol; only since 6.2 and in later stable releases of 6.1
+ *   sequence         three bytes a symbol; not in the first releases of 6.1
  *   token table      256 strings
  *   token index      256 u16: where in the table each begins
  *
- * Found from the end: 256 rising numbers that fit 256 strings are nothing else. Kernels from 6.4 on have the offsets
+ * Found from the end: 256 rising numbers that fit 256 strings are nothing else. Later kernels have the offsets
  * behind the token index: their symbols are not found.
  */
 

@@ -23,7 +23,7 @@
 #define ALT_RECORD_NEW 14
 #define ALT_INVERTED_OLD 0x8000
 #define ALT_INVERTED_NEW 1
-/* Words of feature bits: 20 to 22 in the kernels there are; a record that names another is not one. */
+/* Words of feature bits: 20 to 24 in the kernels there are, with those of CPU bugs; a record that names a far one is none. */
 #define FEATURE_WORDS_MAX 40
 /* The longest site or replacement: its length is a byte. */
 #define PATCH_MAX 255
@@ -327,12 +327,23 @@ void audit_tables_ask(const struct audit_tables *tables, uint64_t addr, unsigned
 
 const char *audit_feature_name(uint16_t feature)
 {
-	/* Those that stand before sensitive instructions in kernels 6.1, with the numbers that they have there. */
+	/*
+	 * Those that decide about sensitive instructions in 6.1. Bits that a CPU defines have one number for ever; of those
+	 * that Linux makes up, only the ones that have not moved for years are named.
+	 */
 	static const struct {
 		uint16_t feature;
 		const char *name;
 	} names[] = {
-		{ AUDIT_FEATURE_ALWAYS, "ALWAYS" },	{ AUDIT_FEATURE_XENPV, "XENPV" },
+		{ 1 * 32 + 27, "RDTSCP" },
+		{ 3 * 32 + 18, "LFENCE_RDTSC" },
+		{ AUDIT_FEATURE_ALWAYS, "ALWAYS" },
+		{ 8 * 32 + 15, "VMMCALL" },
+		{ AUDIT_FEATURE_XENPV, "XENPV" },
+		{ 8 * 32 + 18, "VMCALL" },
+		{ 8 * 32 + 19, "VMW_VMMCALL" },
+		{ 9 * 32 + 20, "SMAP" },
+		{ 10 * 32 + 3, "XSAVES" },
 	};
 	size_t i;
 

@@ -119,8 +119,8 @@ TEST_F(hostile, sections)
 	section(self, ".rela.altinstructions")->sh_size = self->len - section(self, ".rela.altinstructions")->sh_offset;
 	section(self, ".rela.altinstructions")->sh_link = 1;
 	EXPECT_TRUE(refused(self, "relocations"));
-	section(self, ".text")->sh_flags = section(self, ".init.text")->sh_flags = 0;
-	section(self, ".altinstr_replacement")->sh_flags = 0;
+	section(self, ".text")->sh_type = section(self, ".init.text")->sh_type = SHT_NOBITS;
+	section(self, ".altinstr_replacement")->sh_type = SHT_NOBITS;
 	EXPECT_TRUE(refused(self, "without any code"));
 	/* All of the file is code, three times. */
 	for (unsigned int i = 1; i < self->eh->e_shnum; i++) {
