@@ -22,23 +22,23 @@
 
 /* What an instruction is, in the terms of Popek and Goldberg. */
 enum audit_class {
-	AUDIT_SENSITIVE,	/* shows or changes privileged state, and need not fault: what breaks their condition */
-	AUDIT_PRIVILEGED,	/* faults in ring 3, always */
-	AUDIT_CONTROLLED,	/* whether it faults in ring 3 is for a bit of CR4 (or of an MSR) to say */
-	AUDIT_VIRTUAL,		/* of the virtualization extensions themselves */
+	AUDIT_SENSITIVE, /* shows or changes privileged state, and need not fault: what breaks their condition */
+	AUDIT_PRIVILEGED, /* faults in ring 3, always */
+	AUDIT_CONTROLLED, /* whether it faults in ring 3 is for a bit of CR4 (or of an MSR) to say */
+	AUDIT_VIRTUAL, /* of the virtualization extensions themselves */
 	AUDIT_NR_CLASSES,
 };
 
 /* What becomes of it in ring 3 when nobody replaces it. */
 enum audit_ring3 {
-	AUDIT_TRAPS,	/* a fault, or entry to ring 0, whatever its operands are */
-	AUDIT_SILENT,	/* can complete, with another meaning */
-	AUDIT_SAME,	/* does what it does in ring 0, unless a control bit is set against it */
-	AUDIT_ABSENT,	/* has no encoding in 64-bit mode */
+	AUDIT_TRAPS, /* a fault, or entry to ring 0, whatever its operands are */
+	AUDIT_SILENT, /* can complete, with another meaning */
+	AUDIT_SAME, /* does what it does in ring 0, unless a control bit is set against it */
+	AUDIT_ABSENT, /* has no encoding in 64-bit mode */
 };
 
-#define AUDIT_UMIP 1	/* CR4.UMIP makes it fault */
-#define AUDIT_CLASSIC 2	/* one of those that Robin and Irvine list */
+#define AUDIT_UMIP 1 /* CR4.UMIP makes it fault */
+#define AUDIT_CLASSIC 2 /* one of those that Robin and Irvine list */
 #define AUDIT_MNEMONICS_MAX 8
 
 /* One row of the table: a mnemonic or a family that behaves alike. */
@@ -101,6 +101,8 @@ struct audit_range {
 	uint64_t start, end;
 };
 
+#define AUDIT_MAX_COPIES 5
+
 struct audit_image {
 	struct audit_file file;
 	bool relocatable; /* a module or an object: places are section + offset */
@@ -114,6 +116,8 @@ struct audit_image {
 	size_t nr_data;
 	const char *symbols_from; /* "symbol table", "kallsyms", or NULL */
 	char *names; /* storage of decoded names */
+	void *copy[AUDIT_MAX_COPIES]; /* of sections that are changed for reading: two of names, three tables */
+	unsigned int nr_copies;
 };
 
 int audit_image_load(const char *path, struct audit_image *image, char *err, unsigned int errlen);
@@ -124,7 +128,7 @@ const struct audit_section *audit_image_section(const struct audit_image *image,
 const struct audit_section *audit_image_code(const struct audit_image *image, uint64_t addr, uint64_t len);
 const struct audit_symbol *audit_image_symbol(const struct audit_image *image, uint64_t addr);
 
-/* kallsyms.c: the symbols of code in a vmlinux without symbol table. How many; 0: none found. Takes no damage from lies. */
+/* kallsyms.c: the symbols of code in a vmlinux without symbol table. How many; 0: none found. */
 size_t audit_kallsyms(struct audit_image *image);
 
 /* tables.c */
@@ -181,7 +185,8 @@ struct audit_verdict {
 	bool in_replacement;
 };
 
-void audit_tables_ask(const struct audit_tables *tables, uint64_t addr, unsigned int len, struct audit_verdict *verdict);
+void audit_tables_ask(const struct audit_tables *tables, uint64_t addr, unsigned int len,
+		      struct audit_verdict *verdict);
 
 /* sweep.c */
 struct audit_hit {
@@ -221,7 +226,8 @@ struct audit_filter {
 	int status; /* enum audit_status, or -1: any */
 };
 
-bool audit_filter_takes(const struct audit_filter *filter, const struct audit_image *image, const struct audit_hit *hit);
+bool audit_filter_takes(const struct audit_filter *filter, const struct audit_image *image,
+			const struct audit_hit *hit);
 void audit_count(const struct audit_image *image, const struct audit_sweep *sweep, const struct audit_filter *filter,
 		 audit_counts *counts);
 void audit_report_file(const char *path, const struct audit_image *image, const struct audit_tables *tables,

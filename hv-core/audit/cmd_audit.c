@@ -17,8 +17,8 @@ const struct option_spec audit_option_specs[] = {
 	{ "only", "patched|feature|init|trap|silent|same", "only those that stand so", false, NULL },
 	{ "symbol", "NAME", "only those in this function", false, NULL },
 	{ "section", "NAME", "only those in this section", false, NULL },
-	{ "feature", "WORD:BIT=0|1", "take this CPU feature bit for set or not (XENPV, 8:16, is set, ALWAYS, 3:21, too)", true,
-	  NULL },
+	{ "feature", "WORD:BIT=0|1",
+	  "take this CPU feature bit for set or not (XENPV, 8:16, is set, ALWAYS, 3:21, too)", true, NULL },
 	{ "umip", NULL, "CR4.UMIP is set: sgdt, sidt, sldt, str, smsw trap", false, NULL },
 	{ "instructions", NULL, "print what is looked for and what it does in ring 3, and no audit", false, NULL },
 	{ "help", NULL, "this text", false, NULL },
@@ -42,8 +42,10 @@ static void help(FILE *out)
 	char name[64];
 
 	fputs("usage: paravane audit [OPTION]... FILE...\n\n"
-	      "Counts the instructions of x86-64 kernels and modules that a port to ring 3 has to care about, and how each stands.\n"
-	      "FILE is a vmlinux, a bzImage, or a module (.ko, .ko.xz, .ko.gz).\n\n", out);
+	      "Counts the instructions of x86-64 kernels and modules that a port to ring 3 has to care about, and how "
+	      "each stands.\n"
+	      "FILE is a vmlinux, a bzImage, or a module (.ko, .ko.xz, .ko.gz).\n\n",
+	      out);
 	for (spec = audit_option_specs; spec->name; spec++) {
 		snprintf(name, sizeof(name), "--%s%s%s", spec->name, spec->arg ? " " : "", spec->arg ? spec->arg : "");
 		fprintf(out, strlen(name) > 24 ? "  %s\n%28s%s\n" : "  %-26s%.0s%s\n", name, "", spec->help);
@@ -55,7 +57,8 @@ static void help(FILE *out)
 	      "  trap     faults in ring 3\n"
 	      "  silent   can complete in ring 3, with another meaning: the dangerous ones\n"
 	      "  same     does in ring 3 what it does in ring 0, as long as a control bit is not set against it\n\n"
-	      "Exit status: 0 audited, 1 a file could not be audited, 2 usage.\n", out);
+	      "Exit status: 0 audited, 1 a file could not be audited, 2 usage.\n",
+	      out);
 }
 
 static int option_feature(const char *text, struct audit_assume *assume)
@@ -64,7 +67,9 @@ static int option_feature(const char *text, struct audit_assume *assume)
 	char rest;
 
 	if (sscanf(text, "%2u:%2u=%1u%c", &word, &bit, &value, &rest) != 3 || word > 39 || bit > 31 || value > 1) {
-		message("audit: --feature %s: give WORD:BIT=0 or WORD:BIT=1, as in 9:20=0 (arch/x86/include/asm/cpufeatures.h)", text);
+		message("audit: --feature %s: give WORD:BIT=0 or WORD:BIT=1, as in 9:20=0 "
+			"(arch/x86/include/asm/cpufeatures.h)",
+			text);
 		return -EINVAL;
 	}
 	if (assume->nr == AUDIT_MAX_FEATURES) {
@@ -179,8 +184,9 @@ static int audit_one(struct request *req, const char *path)
 	}
 	ret = audit_sweep(&image, &tables, &req->assume, &sweep);
 	if (ret) {
-		message("audit: %s: %s", path, ret == -E2BIG ? "it has millions of sensitive instructions: that is no code" :
-			"not enough memory to audit it");
+		message("audit: %s: %s", path,
+			ret == -E2BIG ? "it has more than 500,000 sensitive instructions: that is no kernel"
+				      : "not enough memory to audit it");
 		goto free_tables;
 	}
 	req->found |= has_named(&req->filter, &image);

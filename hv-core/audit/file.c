@@ -36,7 +36,9 @@ static int read_whole(const char *path, struct audit_file *file, char *err, unsi
 	if (!S_ISREG(st.st_mode) || !st.st_size || (uint64_t)st.st_size > FILE_MAX) {
 		ret = -EINVAL;
 		snprintf(err, errlen, "%s is %s: give a vmlinux, a bzImage or a module", path,
-			 !S_ISREG(st.st_mode) ? "not a regular file" : st.st_size ? "larger than 2 GiB" : "empty");
+			 !S_ISREG(st.st_mode) ? "not a regular file"
+			 : st.st_size	      ? "larger than 2 GiB"
+					      : "empty");
 		goto close_file;
 	}
 	file->size = (size_t)st.st_size;
@@ -72,7 +74,7 @@ static uint64_t xz_size(const uint8_t *data, size_t size)
 	return unpacked;
 }
 
-/* Replaces what is in the file by what is packed in [offset, offset + len) of it. 0, or -errno as of loader_unpack_buffer(). */
+/* Replaces what is in the file by what is packed in [offset, offset + len) of it. 0, or -errno. */
 static int unpack(struct audit_file *file, size_t offset, size_t len, uint64_t unpacked_size)
 {
 	struct loader_unpacked out;
@@ -93,8 +95,14 @@ static const char *format_name(const uint8_t *data, size_t len)
 		const char *magic, *name;
 		size_t len;
 	} formats[] = {
-		{ "\xfd" "7zXZ", "xz", 6 },	{ "\x1f\x8b\x08", "gzip", 3 },	{ "\x28\xb5\x2f\xfd", "zstd", 4 },
-		{ "\x02\x21\x4c\x18", "lz4", 4 }, { "BZh", "bzip2", 3 },	{ "\x5d\0\0", "lzma", 3 },
+		{ "\xfd"
+		  "7zXZ",
+		  "xz", 6 },
+		{ "\x1f\x8b\x08", "gzip", 3 },
+		{ "\x28\xb5\x2f\xfd", "zstd", 4 },
+		{ "\x02\x21\x4c\x18", "lz4", 4 },
+		{ "BZh", "bzip2", 3 },
+		{ "\x5d\0\0", "lzma", 3 },
 		{ "\x89LZO", "lzo", 4 },
 	};
 	size_t i;
@@ -118,17 +126,20 @@ static int unpack_bzimage(const char *path, struct audit_file *file, char *err, 
 	offset = setup + hdr.payload_offset;
 	len = hdr.payload_length;
 	if (!len || offset > file->size || len > file->size - offset) {
-		snprintf(err, errlen, "%s is a truncated or damaged bzImage: its header says that the kernel is in bytes %llu to "
-			 "%llu of %zu: copy it again", path, (unsigned long long)offset, (unsigned long long)(offset + len),
-			 file->size);
+		snprintf(err, errlen,
+			 "%s is a truncated or damaged bzImage: its header says that the kernel is in bytes %llu to "
+			 "%llu of %zu: copy it again",
+			 path, (unsigned long long)offset, (unsigned long long)(offset + len), file->size);
 		return -ENOEXEC;
 	}
 	format = format_name(file->data + offset, len);
 	/* Linux appends the unpacked size; the loader knows that. */
 	ret = unpack(file, offset, len, 0);
 	if (ret == -EPROTONOSUPPORT)
-		snprintf(err, errlen, "%s is a bzImage packed with %s, and only xz and gzip are unpacked here: take the vmlinux "
-			 "out of it with the kernel's scripts/extract-vmlinux", path, format ? format : "something unknown");
+		snprintf(err, errlen,
+			 "%s is a bzImage packed with %s, and only xz and gzip are unpacked here: take the vmlinux "
+			 "out of it with the kernel's scripts/extract-vmlinux",
+			 path, format ? format : "something unknown");
 	else if (ret)
 		snprintf(err, errlen, "%s: the kernel that is packed in it is damaged: copy it again", path);
 	else
@@ -143,7 +154,8 @@ static int unpack_plain(const char *path, const char *format, struct audit_file 
 	int ret = xz && !size ? -EINVAL : unpack(file, 0, file->size, size);
 
 	if (ret == -EPROTONOSUPPORT)
-		snprintf(err, errlen, "%s is packed with %s, and only xz and gzip are unpacked here: unpack it first", path, format);
+		snprintf(err, errlen, "%s is packed with %s, and only xz and gzip are unpacked here: unpack it first",
+			 path, format);
 	else if (ret)
 		snprintf(err, errlen, "%s: what is packed in it (%s) is damaged: copy it again", path, format);
 	else

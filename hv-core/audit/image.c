@@ -61,35 +61,58 @@ static int check_header(struct elf *e)
 }
 
 /*
- * Names end, and have nothing in them that a terminal or JSON would take amiss: checked and mended once for a table, in
- * our copy of it, since a look at each name would take time quadratic in what a hostile file says.
+ * What is changed is changed in a copy: in a hostile file anything may lie over anything, and what was checked has to stay
+ * as it was.
  */
-static bool take_strings(struct elf *e, const Elf64_Shdr *table)
+static uint8_t *copy_of(struct elf *e, const Elf64_Shdr *sh)
 {
-	char *s = (char *)e->image->file.data + table->sh_offset;
+	uint8_t *copy = malloc(sh->sh_size ? sh->sh_size : 1);
+
+	if (copy) {
+		memcpy(copy, e->image->file.data + sh->sh_offset, sh->sh_size);
+		e->image->copy[e->image->nr_copies++] = copy;
+	}
+	return copy;
+}
+
+struct strings {
+	const char *text;
+	uint64_t size;
+};
+
+/* Names end, and have nothing in them that a terminal or JSON would take amiss. */
+static int take_strings(struct elf *e, const Elf64_Shdr *table, struct strings *strings)
+{
+	uint8_t *s;
 	uint64_t i;
 
-	if (table->sh_type != SHT_STRTAB || !table->sh_size || s[table->sh_size - 1])
-		return false;
+	if (table->sh_type != SHT_STRTAB || !table->sh_size ||
+	    e->image->file.data[table->sh_offset + table->sh_size - 1])
+		return -ENOEXEC;
+	s = copy_of(e, table);
+	if (!s)
+		return -ENOMEM;
 	for (i = 0; i < table->sh_size; i++) {
 		if (s[i] && (s[i] < 0x20 || s[i] > 0x7e))
 			s[i] = '?';
 	}
-	return true;
+	*strings = (struct strings){ (const char *)s, table->sh_size };
+	return 0;
 }
 
-static const char *string(const struct elf *e, const Elf64_Shdr *table, uint64_t index)
+static const char *string(const struct strings *strings, uint64_t index)
 {
-	return index < table->sh_size ? (const char *)e->image->file.data + table->sh_offset + index : "?";
+	return index < strings->size ? strings->text + index : "?";
 }
 
 /* Section headers and the section that has their names, checked; e->nr 0 when there are none. */
-static int find_headers(struct elf *e, const Elf64_Shdr **names)
+static int find_headers(struct elf *e, struct strings *names)
 {
 	const Elf64_Ehdr *eh = e->eh;
 	uint64_t nr = eh->e_shnum, names_index = eh->e_shstrndx;
 	const Elf64_Shdr *first;
 	uint64_t i;
+	int ret;
 
 	if (!eh->e_shoff)
 		return 0;
@@ -109,22 +132,25 @@ static int find_headers(struct elf *e, const Elf64_Shdr **names)
 
 		if (sh->sh_type != SHT_NOBITS && sh->sh_type != SHT_NULL &&
 		    (sh->sh_offset > e->image->file.size || sh->sh_size > e->image->file.size - sh->sh_offset)) {
-			snprintf(e->err, e->errlen, "%s is truncated or malformed: section %llu wants bytes %#llx to %#llx of %#zx: "
-				 "copy it again", e->path, (unsigned long long)i, (unsigned long long)sh->sh_offset,
+			snprintf(e->err, e->errlen,
+				 "%s is truncated or malformed: section %llu wants bytes %#llx to %#llx of %#zx: "
+				 "copy it again",
+				 e->path, (unsigned long long)i, (unsigned long long)sh->sh_offset,
 				 (unsigned long long)(sh->sh_offset + sh->sh_size), e->image->file.size);
 			return -ENOEXEC;
 		}
 	}
-	if (nr && (names_index >= nr || !take_strings(e, &first[names_index])))
-		return refuse(e, "malformed: its sections have no names: copy it again");
-	*names = &first[names_index];
+	ret = !nr ? 0 : names_index < nr ? take_strings(e, &first[names_index], names) : -ENOEXEC;
+	if (ret)
+		return ret == -ENOMEM ? ret : refuse(e, "malformed: its sections have no names: copy it again");
 	e->nr = (unsigned int)nr;
 	return 0;
 }
 
 static int by_section_address(const void *a, const void *b)
 {
-	const struct audit_section *x = *(const struct audit_section *const *)a, *y = *(const struct audit_section *const *)b;
+	const struct audit_section *x = *(const struct audit_section *const *)a,
+				   *y = *(const struct audit_section *const *)b;
 
 	return x->addr < y->addr ? -1 : x->addr > y->addr;
 }
@@ -153,8 +179,8 @@ static int take_code(struct elf *e)
 		if (image->code[i]->addr - image->code[i - 1]->addr < image->code[i - 1]->size)
 			bytes = UINT64_MAX;
 	}
-	return bytes > image->file.size ?
-	       refuse(e, "malformed: its sections of code overlap each other: copy it again") : 0;
+	return bytes > image->file.size ? refuse(e, "malformed: its sections of code overlap each other: copy it again")
+					: 0;
 }
 
 static bool starts_with(const char *s, const char *prefix)
@@ -166,7 +192,7 @@ static int take_sections(struct elf *e)
 {
 	struct audit_image *image = e->image;
 	uint64_t next = RELOCATABLE_BASE;
-	const Elf64_Shdr *names = NULL;
+	struct strings names = { NULL, 0 };
 	unsigned int i;
 	int ret;
 
@@ -182,7 +208,7 @@ static int take_sections(struct elf *e)
 		const Elf64_Shdr *sh = &e->sh[i];
 		struct audit_section *s = &image->section[i];
 
-		s->name = string(e, names, sh->sh_name);
+		s->name = string(&names, sh->sh_name);
 		e->code_elsewhere |= sh->sh_type == SHT_NOBITS && (sh->sh_flags & SHF_EXECINSTR);
 		if (sh->sh_type == SHT_NULL || sh->sh_type == SHT_NOBITS)
 			continue;
@@ -211,7 +237,9 @@ static int take_segments(struct elf *e)
 	unsigned int i, nr = 0;
 
 	if (!e->eh->e_phnum || e->eh->e_phentsize != sizeof(*ph) || !ph)
-		return refuse(e, "truncated or malformed: neither section nor program headers are in the file: copy it again");
+		return refuse(
+			e,
+			"truncated or malformed: neither section nor program headers are in the file: copy it again");
 	image->section = calloc(e->eh->e_phnum, sizeof(*image->section));
 	if (!image->section)
 		return -ENOMEM;
@@ -223,8 +251,11 @@ static int take_segments(struct elf *e)
 		if (ph[i].p_offset > image->file.size || ph[i].p_filesz > image->file.size - ph[i].p_offset ||
 		    ph[i].p_vaddr + ph[i].p_filesz < ph[i].p_vaddr)
 			return refuse(e, "truncated or malformed: a segment is outside of the file: copy it again");
-		*s = (struct audit_section){ .name = "(segment)", .data = image->file.data + ph[i].p_offset,
-					     .addr = ph[i].p_vaddr, .offset = ph[i].p_offset, .size = ph[i].p_filesz,
+		*s = (struct audit_section){ .name = "(segment)",
+					     .data = image->file.data + ph[i].p_offset,
+					     .addr = ph[i].p_vaddr,
+					     .offset = ph[i].p_offset,
+					     .size = ph[i].p_filesz,
 					     .exec = true };
 		nr++;
 	}
@@ -241,11 +272,12 @@ static bool symbol_value(const struct elf *e, const Elf64_Sym *sym, uint64_t *va
 	return true;
 }
 
-static void relocate(struct elf *e, const struct audit_section *target, const Elf64_Rela *rela, const Elf64_Sym *sym)
+static void relocate(const struct elf *e, const struct audit_section *target, const Elf64_Rela *rela,
+		     const Elf64_Sym *sym, uint8_t *copy)
 {
 	unsigned int type = ELF64_R_TYPE(rela->r_info);
-	uint64_t value, s;
 	size_t len = type == R_X86_64_64 ? 8 : 4;
+	uint64_t value, s;
 
 	if (rela->r_offset > target->size || target->size - rela->r_offset < len || !symbol_value(e, sym, &s))
 		return;
@@ -254,45 +286,52 @@ static void relocate(struct elf *e, const struct audit_section *target, const El
 		value -= target->addr + rela->r_offset;
 	else if (type != R_X86_64_64)
 		return;
-	/* The file's bytes are a copy of our own. */
-	memcpy(e->image->file.data + target->offset + rela->r_offset, &value, len);
+	memcpy(copy + rela->r_offset, &value, len);
 }
 
-/* Only of the tables that are read here: the code is looked at as it is in the file. */
-static bool wants_relocation(const struct audit_section *s)
+/* Into one of the tables that are read here: the code is looked at as it is in the file. */
+static int relocate_section(struct elf *e, struct audit_section *target, const Elf64_Shdr *sh)
 {
-	return !strcmp(s->name, ".altinstructions") || !strcmp(s->name, ".parainstructions") ||
-	       !strcmp(s->name, ".orc_unwind_ip");
+	const Elf64_Shdr *symtab = &e->sh[sh->sh_link];
+	const Elf64_Rela *rela = range(e, sh->sh_offset, sh->sh_size);
+	const Elf64_Sym *sym = symtab->sh_type == SHT_SYMTAB ? range(e, symtab->sh_offset, symtab->sh_size) : NULL;
+	uint8_t *copy;
+	size_t i;
+
+	if (!rela || !sym)
+		return refuse(e, "malformed: its relocations have no symbol table: copy it again");
+	copy = copy_of(e, &e->sh[target - e->image->section]);
+	if (!copy)
+		return -ENOMEM;
+	for (i = 0; i < sh->sh_size / sizeof(*rela); i++) {
+		uint64_t index = ELF64_R_SYM(rela[i].r_info);
+
+		if (index < symtab->sh_size / sizeof(*sym))
+			relocate(e, target, &rela[i], &sym[index], copy);
+	}
+	target->data = copy;
+	return 0;
 }
 
 static int apply_relocations(struct elf *e)
 {
-	uint64_t bytes = 0;
-	unsigned int i;
-	size_t j;
+	static const char *const tables[] = { ".altinstructions", ".parainstructions", ".orc_unwind_ip" };
+	unsigned int i, t;
+	int ret = 0;
 
-	for (i = 0; i < e->nr; i++) {
-		const Elf64_Shdr *sh = &e->sh[i], *symtab;
-		const Elf64_Rela *rela;
-		const Elf64_Sym *sym;
+	for (t = 0; t < sizeof(tables) / sizeof(tables[0]) && !ret; t++) {
+		const struct audit_section *s = audit_image_section(e->image, tables[t]);
 
-		if (sh->sh_type != SHT_RELA || sh->sh_info >= e->nr || sh->sh_link >= e->nr ||
-		    !e->image->section[sh->sh_info].data || !wants_relocation(&e->image->section[sh->sh_info]))
-			continue;
-		symtab = &e->sh[sh->sh_link];
-		rela = range(e, sh->sh_offset, sh->sh_size);
-		sym = symtab->sh_type == SHT_SYMTAB ? range(e, symtab->sh_offset, symtab->sh_size) : NULL;
-		bytes += sh->sh_size;
-		if (!rela || !sym || bytes > e->image->file.size)
-			return refuse(e, "malformed: its relocations overlap, or have no symbol table: copy it again");
-		for (j = 0; j < sh->sh_size / sizeof(*rela); j++) {
-			uint64_t index = ELF64_R_SYM(rela[j].r_info);
+		for (i = 0; s && i < e->nr; i++) {
+			const Elf64_Shdr *sh = &e->sh[i];
 
-			if (index < symtab->sh_size / sizeof(*sym))
-				relocate(e, &e->image->section[sh->sh_info], &rela[j], &sym[index]);
+			if (sh->sh_type == SHT_RELA && sh->sh_info == s - e->image->section && sh->sh_link < e->nr) {
+				ret = relocate_section(e, &e->image->section[sh->sh_info], sh);
+				break;
+			}
 		}
 	}
-	return 0;
+	return ret;
 }
 
 static void take_symbol(struct elf *e, const Elf64_Sym *sym, const char *name)
@@ -310,31 +349,36 @@ static void take_symbol(struct elf *e, const Elf64_Sym *sym, const char *name)
 	if (type == STT_OBJECT && sym->st_size && sym->st_size <= s->size - (addr - s->addr))
 		image->data[image->nr_data++] = (struct audit_range){ addr, addr + sym->st_size };
 	else if (type == STT_FUNC || (type == STT_NOTYPE && !starts_with(name, ".L")))
-		image->symbol[image->nr_symbols++] = (struct audit_symbol){ addr, sym->st_size, name, type == STT_FUNC };
+		image->symbol[image->nr_symbols++] =
+			(struct audit_symbol){ addr, sym->st_size, name, type == STT_FUNC };
 }
 
 static int take_symbols(struct elf *e)
 {
 	struct audit_image *image = e->image;
-	const Elf64_Shdr *table = NULL, *names;
+	struct strings names = { NULL, 0 };
+	const Elf64_Shdr *table = NULL;
 	const Elf64_Sym *sym;
 	size_t i, nr;
+	int ret;
 
 	for (i = 0; i < e->nr && !table; i++)
 		table = e->sh[i].sh_type == SHT_SYMTAB ? &e->sh[i] : NULL;
 	if (!table)
 		return 0;
 	sym = range(e, table->sh_offset, table->sh_size);
-	names = table->sh_link < e->nr ? &e->sh[table->sh_link] : NULL;
-	if (!sym || !names || !take_strings(e, names))
-		return refuse(e, "malformed: its symbol table is outside of the file, misaligned or without names: copy it again");
+	ret = sym && table->sh_link < e->nr ? take_strings(e, &e->sh[table->sh_link], &names) : -ENOEXEC;
+	if (ret)
+		return ret == -ENOMEM ? ret :
+		       refuse(e, "malformed: its symbol table is outside of the file, misaligned or without names: "
+				 "copy it again");
 	nr = table->sh_size / sizeof(*sym);
 	image->symbol = calloc(nr + 1, sizeof(*image->symbol));
 	image->data = calloc(nr + 1, sizeof(*image->data));
 	if (!image->symbol || !image->data)
 		return -ENOMEM;
 	for (i = 0; i < nr; i++)
-		take_symbol(e, &sym[i], string(e, names, sym[i].st_name));
+		take_symbol(e, &sym[i], string(&names, sym[i].st_name));
 	image->symbols_from = image->nr_symbols ? "symbol table" : NULL;
 	return 0;
 }
@@ -396,6 +440,8 @@ int audit_image_load(const char *path, struct audit_image *image, char *err, uns
 
 void audit_image_free(struct audit_image *image)
 {
+	while (image->nr_copies)
+		free(image->copy[--image->nr_copies]);
 	audit_file_free(&image->file);
 	free(image->section);
 	free(image->code);
@@ -457,6 +503,7 @@ const struct audit_symbol *audit_image_symbol(const struct audit_image *image, u
 			return sym;
 	}
 	/* Another section's last symbol names nothing here. */
-	return audit_image_code(image, image->symbol[low - 1].addr, 1) == audit_image_code(image, addr, 1) ?
-	       &image->symbol[low - 1] : NULL;
+	return audit_image_code(image, image->symbol[low - 1].addr, 1) == audit_image_code(image, addr, 1)
+		       ? &image->symbol[low - 1]
+		       : NULL;
 }

@@ -5,8 +5,8 @@
  * with what has come since. The texts are about 64-bit mode, from the instruction pages of Intel's and AMD's manuals.
  *
  * Left out on purpose: INT3, INT1 and UD2, which raise their exception in every ring alike (and INT3 fills the gaps
- * between functions); SYSCALL and SYSENTER, which enter ring 0 from every ring; the XSAVE forms without S, CLFLUSH, PREFETCH
- * and the like, which know no privilege.
+ * between functions); SYSCALL and SYSENTER, which enter ring 0 from every ring; the XSAVE forms without S, CLFLUSH,
+ * PREFETCH and the like, which know no privilege.
  */
 
 #include "audit.h"
@@ -61,7 +61,7 @@ const struct audit_kind audit_kinds[] = {
 	{ "lds/les", AUDIT_SENSITIVE, AUDIT_ABSENT, 0, FORM_NONE, { 0 },
 	  "no encoding in 64-bit mode: the bytes are VEX prefixes" },
 	{ "call far", AUDIT_SENSITIVE, AUDIT_SILENT, CLASSIC, FORM_FAR, { M(CALL) },
-	  "goes through the real tables; #GP for code of ring 0, else a call within ring 3 (the direct form does not exist)" },
+	  "goes through the real tables; #GP for code of ring 0, else a call within ring 3 (there is no direct form)" },
 	{ "jmp far", AUDIT_SENSITIVE, AUDIT_SILENT, CLASSIC, FORM_FAR, { M(JMP) },
 	  "as call far" },
 	{ "ret far", AUDIT_SENSITIVE, AUDIT_SILENT, CLASSIC, FORM_FAR, { M(RET) },
@@ -122,7 +122,8 @@ const struct audit_kind audit_kinds[] = {
 	  "#GP" },
 	{ "xsetbv", AUDIT_PRIVILEGED, AUDIT_TRAPS, 0, FORM_ANY, { M(XSETBV) },
 	  "#GP" },
-	{ "xsaves/xrstors", AUDIT_PRIVILEGED, AUDIT_TRAPS, 0, FORM_ANY, { M(XSAVES), M(XSAVES64), M(XRSTORS), M(XRSTORS64) },
+	{ "xsaves/xrstors", AUDIT_PRIVILEGED, AUDIT_TRAPS, 0, FORM_ANY,
+	  { M(XSAVES), M(XSAVES64), M(XRSTORS), M(XRSTORS64) },
 	  "#GP" },
 	{ "clac", AUDIT_PRIVILEGED, AUDIT_TRAPS, 0, FORM_ANY, { M(CLAC) },
 	  "#UD" },
@@ -130,9 +131,11 @@ const struct audit_kind audit_kinds[] = {
 	  "#UD" },
 	{ "monitor/mwait", AUDIT_PRIVILEGED, AUDIT_TRAPS, 0, FORM_ANY, { M(MONITOR), M(MWAIT) },
 	  "#UD" },
-	{ "shadow stack", AUDIT_PRIVILEGED, AUDIT_TRAPS, 0, FORM_ANY, { M(WRUSSD), M(WRUSSQ), M(SETSSBSY), M(CLRSSBSY) },
+	{ "shadow stack", AUDIT_PRIVILEGED, AUDIT_TRAPS, 0, FORM_ANY,
+	  { M(WRUSSD), M(WRUSSQ), M(SETSSBSY), M(CLRSSBSY) },
 	  "#GP or #UD: wruss, setssbsy, clrssbsy" },
-	{ "other privileged", AUDIT_PRIVILEGED, AUDIT_TRAPS, 0, FORM_ANY, { M(ENCLS), M(PCONFIG), M(HRESET), M(ENQCMDS), M(RSM), M(GETSEC) },
+	{ "other privileged", AUDIT_PRIVILEGED, AUDIT_TRAPS, 0, FORM_ANY,
+	  { M(ENCLS), M(PCONFIG), M(HRESET), M(ENQCMDS), M(RSM), M(GETSEC) },
 	  "whatever else the decoder knows as privileged: encls, pconfig, hreset, enqcmds, rsm, ..." },
 	{ "rdtsc", AUDIT_CONTROLLED, AUDIT_SAME, 0, FORM_ANY, { M(RDTSC), M(RDTSCP) },
 	  "rdtsc, rdtscp: #GP when CR4.TSD is set" },
@@ -143,7 +146,7 @@ const struct audit_kind audit_kinds[] = {
 	{ "monitorx/mwaitx", AUDIT_CONTROLLED, AUDIT_SAME, 0, FORM_ANY, { M(MONITORX), M(MWAITX) },
 	  "AMD's form for every ring" },
 	{ "fsgsbase", AUDIT_CONTROLLED, AUDIT_SAME, 0, FORM_ANY, { M(RDFSBASE), M(RDGSBASE), M(WRFSBASE), M(WRGSBASE) },
-	  "rd/wr fs/gs base: works with CR4.FSGSBASE; which GS base is the current one is for who replaces swapgs to say" },
+	  "rd/wr fs/gs base: works with CR4.FSGSBASE; which GS base is current, is for who replaces swapgs to say" },
 	{ "xgetbv", AUDIT_CONTROLLED, AUDIT_SAME, 0, FORM_ANY, { M(XGETBV) },
 	  "works with CR4.OSXSAVE" },
 	{ "rdpkru/wrpkru", AUDIT_CONTROLLED, AUDIT_SAME, 0, FORM_ANY, { M(RDPKRU), M(WRPKRU) },

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Names for a vmlinux without symbol table, as one unpacked from a bzImage is: a kernel with CONFIG_KALLSYMS carries its
- * own, packed, in its read-only data. Nothing points to them from outside, so they are found by their shape
+ * Names for a vmlinux without symbol table, as one unpacked from a bzImage is: a kernel with CONFIG_KALLSYMS carries
+ * its own, packed, in its read-only data. Nothing points to them from outside, so they are found by their shape
  * (scripts/kallsyms.c of the kernel writes them, in 6.1 in this order, each aligned to 8 bytes):
  *
  *   offsets          s32 a symbol
  *   relative base    u64
  *   number           u32
- *   names            a symbol: length (one byte, or two from 128 on), then indices of tokens; the first letter is the type
+ *   names            a symbol: length (one byte, or two from 128 on), then indices of tokens; its first letter is the
+ *                    symbol's type
  *   markers          u32 for each 256 symbols: where in the names they begin
  *   sequence         three bytes a symbol; not in the first releases of 6.1
  *   token table      256 strings
@@ -137,7 +138,7 @@ static unsigned int name_length(const struct tables *t, size_t at, size_t end, s
 	return len && len <= end - at ? len : 0;
 }
 
-/* Do `nr` names begin at `at`, with each marker where it belongs, and end where the markers begin (but for alignment)? */
+/* Do `nr` names begin at `at`, with each marker where it belongs, and end where the markers begin? */
 static bool names_fit(const struct tables *t, size_t at, uint32_t nr)
 {
 	size_t pos = at, from;
@@ -172,7 +173,8 @@ static bool find_names(struct tables *t)
 	for (at = high; at >= low; at -= 8) {
 		uint32_t nr = get32(t, at - 8);
 
-		if (!nr || nr > SYMBOLS_MAX || (nr + MARKER_STEP - 1) / MARKER_STEP != t->nr_markers || get32(t, at - 4))
+		if (!nr || nr > SYMBOLS_MAX || (nr + MARKER_STEP - 1) / MARKER_STEP != t->nr_markers ||
+		    get32(t, at - 4))
 			continue;
 		if (t->tries++ >= TRIES_MAX)
 			return false;

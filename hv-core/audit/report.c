@@ -90,7 +90,8 @@ void audit_report_file(const char *path, const struct audit_image *image, const 
 	       image->symbols_from ? image->symbols_from : "none", tables->nr_alts, tables->nr_paras);
 }
 
-void audit_report_list(const struct audit_image *image, const struct audit_sweep *sweep, const struct audit_filter *filter)
+void audit_report_list(const struct audit_image *image, const struct audit_sweep *sweep,
+		       const struct audit_filter *filter)
 {
 	char where[2 * NAME_SHOWN], symbol[2 * NAME_SHOWN], text[128], reason[128], bytes[32];
 	unsigned int j;
@@ -113,8 +114,9 @@ void audit_report_list(const struct audit_image *image, const struct audit_sweep
 		audit_format(hit, text, sizeof(text));
 		audit_reason_text(hit, reason, sizeof(reason));
 		printf("%-7s %-14s %-26s %-36s %-14s %s%s%s%s%s\n", audit_status_names[hit->status],
-		       audit_class_name(hit->kind->class), where, *symbol ? symbol : "-", bytes, text, *reason ? "  # " : "",
-		       reason, hit->doubtful ? (*reason ? ", " : "  # ") : "", hit->doubtful ? "doubtful" : "");
+		       audit_class_name(hit->kind->class), where, *symbol ? symbol : "-", bytes, text,
+		       *reason ? "  # " : "", reason, hit->doubtful ? (*reason ? ", " : "  # ") : "",
+		       hit->doubtful ? "doubtful" : "");
 	}
 }
 
@@ -155,7 +157,7 @@ void audit_report_summary(const audit_counts *counts)
 	for (i = 0; i < AUDIT_NR_STATUSES; i++)
 		printf(" %8s", audit_status_names[i]);
 	putchar('\n');
-	for (class = 0; class < AUDIT_NR_CLASSES; class++) {
+	for (class = 0; class < AUDIT_NR_CLASSES; class ++) {
 		audit_counts sum = { 0 };
 
 		for (i = 0; i < audit_nr_kinds; i++) {
@@ -176,11 +178,15 @@ void audit_report_summary(const audit_counts *counts)
 void audit_report_instructions(bool umip)
 {
 	static const char *const words[] = {
-		[AUDIT_TRAPS] = "trap", [AUDIT_SILENT] = "silent", [AUDIT_SAME] = "same", [AUDIT_ABSENT] = "absent",
+		[AUDIT_TRAPS] = "trap",
+		[AUDIT_SILENT] = "silent",
+		[AUDIT_SAME] = "same",
+		[AUDIT_ABSENT] = "absent",
 	};
 	unsigned int i;
 
-	printf("%-15s %-25s %-7s %-4s %-4s %s\n", "class", "instruction", "ring 3", "R&I", "UMIP", "what it does there");
+	printf("%-15s %-25s %-7s %-4s %-4s %s\n", "class", "instruction", "ring 3", "R&I", "UMIP",
+	       "what it does there");
 	for (i = 0; i < audit_nr_kinds; i++) {
 		const struct audit_kind *kind = &audit_kinds[i];
 		bool faults = umip && (kind->flags & AUDIT_UMIP);

@@ -41,8 +41,8 @@ static void set_record(json_t *o, const struct audit_image *image, const struct 
 	} else if (v->alt) {
 		const char *name = audit_feature_name(v->alt->feature);
 
-		record = json_pack("{s:s, s:i, s:b, s:b}", "table", "altinstructions", "feature", v->alt->feature, "inverted",
-				   v->alt->inverted, "in_replacement", v->in_replacement);
+		record = json_pack("{s:s, s:i, s:b, s:b}", "table", "altinstructions", "feature", v->alt->feature,
+				   "inverted", v->alt->inverted, "in_replacement", v->in_replacement);
 		if (name)
 			json_object_set_new(record, "feature_name", json_string(name));
 		if (!image->relocatable)

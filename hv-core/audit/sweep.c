@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Linear sweep over all code. Linux's text has nearly no data in it (no jump tables, constants are elsewhere), but a
- * sweep that got out of step would not know. So it is held to boundaries that are known from elsewhere: symbols, the unwinder's
- * table (objtool writes an entry every few instructions), and both ends of everything in the patch tables.
+ * sweep that got out of step would not know. So it is held to boundaries that are known from elsewhere: symbols, the
+ * unwinder's table (objtool writes an entry every few instructions), and both ends of everything in the patch tables.
  *
- *   - An instruction that runs over a boundary is none: its bytes before the boundary are counted as cut. Should it be a
- *     sensitive one, it is listed all the same, as doubtful.
+ *   - An instruction that runs over a boundary is none: its bytes before the boundary are counted as cut. Should it be
+ *     a sensitive one, it is listed all the same, as doubtful.
  *   - After bytes that decode as nothing, all is doubtful until the next boundary, but nothing is left out.
  *   - Data symbols (STT_OBJECT) are skipped. Padding (NOP, INT3) decodes as what it is.
  */
@@ -17,12 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HITS_MAX (4u << 20)
+/* Twenty times what a kernel with all its modules has; a file of nothing else is no kernel, and its report no report. */
+#define HITS_MAX (512u << 10)
 #define FORCED_PREFIX 5
 
 const char *const audit_status_names[AUDIT_NR_STATUSES] = {
-	[AUDIT_PATCHED] = "patched",	      [AUDIT_FEATURE] = "feature",	    [AUDIT_INIT] = "init",
-	[AUDIT_STANDS_TRAP] = "trap",	      [AUDIT_STANDS_SILENT] = "silent",	    [AUDIT_STANDS_SAME] = "same",
+	[AUDIT_PATCHED] = "patched",  [AUDIT_FEATURE] = "feature",	[AUDIT_INIT] = "init",
+	[AUDIT_STANDS_TRAP] = "trap", [AUDIT_STANDS_SILENT] = "silent", [AUDIT_STANDS_SAME] = "same",
 };
 
 struct boundaries {
@@ -75,7 +76,8 @@ static int collect(const struct audit_image *image, const struct audit_tables *t
 	size_t i;
 
 	b->at = calloc(1 + image->nr_symbols + (orc ? orc->size / 4 : 0) + 4 * tables->nr_alts + 2 * tables->nr_paras +
-		       2 * image->nr_data, sizeof(*b->at));
+			       2 * image->nr_data,
+		       sizeof(*b->at));
 	if (!b->at)
 		return -ENOMEM;
 	for (i = 0; i < image->nr_symbols; i++)
@@ -141,10 +143,11 @@ static struct audit_hit *new_hit(struct audit_sweep *sweep)
 	return &sweep->hit[sweep->nr_hits++];
 }
 
-/* UD2 and "xen" or "kvm": a prefix to them for "emulate what follows"; as instructions the letters would be nonsense. */
+/* UD2 and "xen" or "kvm": a prefix to them for "emulate what follows"; as instructions the letters are nonsense. */
 static bool forced_emulation(const uint8_t *p, uint64_t left)
 {
-	return left >= FORCED_PREFIX && (!memcmp(p, "\x0f\x0bxen", FORCED_PREFIX) || !memcmp(p, "\x0f\x0bkvm", FORCED_PREFIX));
+	return left >= FORCED_PREFIX &&
+	       (!memcmp(p, "\x0f\x0bxen", FORCED_PREFIX) || !memcmp(p, "\x0f\x0bkvm", FORCED_PREFIX));
 }
 
 struct walk {
@@ -163,8 +166,9 @@ static int take(const struct walk *w, const struct audit_section *s, uint64_t po
 
 	if (!hit)
 		return w->sweep->nr_hits >= HITS_MAX ? -E2BIG : -ENOMEM;
-	*hit = (struct audit_hit){ .addr = s->addr + pos, .section = s, .kind = kind, .len = (uint8_t)len,
-				   .doubtful = doubtful };
+	*hit = (struct audit_hit){
+		.addr = s->addr + pos, .section = s, .kind = kind, .len = (uint8_t)len, .doubtful = doubtful
+	};
 	audit_tables_ask(w->tables, hit->addr, len, &hit->verdict);
 	hit->status = stands(w->image, hit, w->assume);
 	return 0;
@@ -206,7 +210,8 @@ static int walk_section(const struct walk *w, const struct audit_section *s, siz
 		}
 		if (forced_emulation(s->data + pos, left)) {
 			len = FORCED_PREFIX;
-		} else if (ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&w->decoder, &context, s->data + pos, left, &in))) {
+		} else if (ZYAN_SUCCESS(
+				   ZydisDecoderDecodeInstruction(&w->decoder, &context, s->data + pos, left, &in))) {
 			len = in.length;
 			kind = audit_classify(&in);
 		} else {
@@ -271,7 +276,7 @@ void audit_format(const struct audit_hit *hit, char *text, size_t len)
 	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
 	ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_ATT);
 	if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, hit->len, &in, operands)) ||
-	    !ZYAN_SUCCESS(ZydisFormatterFormatInstruction(&formatter, &in, operands, in.operand_count_visible, text, len,
-							  hit->addr, NULL)))
+	    !ZYAN_SUCCESS(ZydisFormatterFormatInstruction(&formatter, &in, operands, in.operand_count_visible, text,
+							  len, hit->addr, NULL)))
 		snprintf(text, len, "%s", hit->kind->name);
 }

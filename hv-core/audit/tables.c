@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The tables by which Linux patches itself at boot (arch/x86/kernel/alternative.c), and what they say of an instruction:
+ * The tables by which Linux patches itself at boot (arch/x86/kernel/alternative.c), and what they say of an
+ * instruction:
  *
- *   .parainstructions   struct paravirt_patch_site { u8 *instr; u8 type, len; }, 16 bytes with padding: the bytes of the
- *                       site are written anew, from pv_ops, whatever they were
+ *   .parainstructions   struct paravirt_patch_site { u8 *instr; u8 type, len; }, 16 bytes with padding: the bytes of
+ *                       the site are written anew, from pv_ops, whatever they were
  *   .altinstructions    struct alt_instr { s32 instr_offset, repl_offset; FEATURE; u8 instrlen, replacementlen; }: when
  *                       the feature bit is set (or, inverted, not set), the whole site is written over with the
  *                       replacement and NOPs. Later records of one site are written over earlier ones.
@@ -23,7 +24,7 @@
 #define ALT_RECORD_NEW 14
 #define ALT_INVERTED_OLD 0x8000
 #define ALT_INVERTED_NEW 1
-/* Words of feature bits: 20 to 24 in the kernels there are, with those of CPU bugs; a record that names a far one is none. */
+/* Words of feature bits: 20 to 24 in the kernels there are, with those of CPU bugs. Far more: not a record. */
 #define FEATURE_WORDS_MAX 40
 /* The longest site or replacement: its length is a byte. */
 #define PATCH_MAX 255
@@ -139,8 +140,8 @@ static void mark_overwritten(struct audit_tables *t)
 	}
 }
 
-static int load_alts(const struct audit_image *image, const struct audit_assume *assume, struct audit_tables *t, char *err,
-		     unsigned int errlen)
+static int load_alts(const struct audit_image *image, const struct audit_assume *assume, struct audit_tables *t,
+		     char *err, unsigned int errlen)
 {
 	const struct audit_section *s = audit_image_section(image, ".altinstructions");
 	uint64_t at;
@@ -150,7 +151,8 @@ static int load_alts(const struct audit_image *image, const struct audit_assume 
 		return 0;
 	t->alt_record_size = record_size(image, s);
 	if (!t->alt_record_size) {
-		snprintf(err, errlen, "its .altinstructions make no sense, neither as records of 12 bytes (Linux up to 6.2) nor of "
+		snprintf(err, errlen,
+			 "its .altinstructions make no sense, neither as records of 12 bytes (Linux up to 6.2) nor of "
 			 "14: the file is damaged, or of a kernel that this version doesn't know");
 		return -ENOEXEC;
 	}
@@ -191,8 +193,11 @@ static int load_paras(const struct audit_image *image, struct audit_tables *t, c
 		para->type = s->data[at + 8];
 		para->len = s->data[at + 9];
 		if (!audit_image_code(image, para->site, para->len)) {
-			snprintf(err, errlen, "its .parainstructions make no sense: record %zu names no code: the file is damaged, or of "
-				 "a kernel that this version doesn't know", t->nr_paras - 1);
+			snprintf(err, errlen,
+				 "its .parainstructions make no sense: record %zu names no code: the file is damaged, "
+				 "or of "
+				 "a kernel that this version doesn't know",
+				 t->nr_paras - 1);
 			return -ENOEXEC;
 		}
 		if (s->size - at < PARA_RECORD)
@@ -328,22 +333,16 @@ void audit_tables_ask(const struct audit_tables *tables, uint64_t addr, unsigned
 const char *audit_feature_name(uint16_t feature)
 {
 	/*
-	 * Those that decide about sensitive instructions in 6.1. Bits that a CPU defines have one number for ever; of those
-	 * that Linux makes up, only the ones that have not moved for years are named.
+	 * Those that decide about sensitive instructions in 6.1. Bits that a CPU defines have one number for ever; of
+	 * those that Linux makes up, only the ones that have not moved for years are named.
 	 */
 	static const struct {
 		uint16_t feature;
 		const char *name;
 	} names[] = {
-		{ 1 * 32 + 27, "RDTSCP" },
-		{ 3 * 32 + 18, "LFENCE_RDTSC" },
-		{ AUDIT_FEATURE_ALWAYS, "ALWAYS" },
-		{ 8 * 32 + 15, "VMMCALL" },
-		{ AUDIT_FEATURE_XENPV, "XENPV" },
-		{ 8 * 32 + 18, "VMCALL" },
-		{ 8 * 32 + 19, "VMW_VMMCALL" },
-		{ 9 * 32 + 20, "SMAP" },
-		{ 10 * 32 + 3, "XSAVES" },
+		{ 1 * 32 + 27, "RDTSCP" },	{ 3 * 32 + 18, "LFENCE_RDTSC" },  { AUDIT_FEATURE_ALWAYS, "ALWAYS" },
+		{ 8 * 32 + 15, "VMMCALL" },	{ AUDIT_FEATURE_XENPV, "XENPV" }, { 8 * 32 + 18, "VMCALL" },
+		{ 8 * 32 + 19, "VMW_VMMCALL" }, { 9 * 32 + 20, "SMAP" },	  { 10 * 32 + 3, "XSAVES" },
 	};
 	size_t i;
 

@@ -17,7 +17,8 @@
 #define TABLES_ELF "out/tests/audit/tables.elf"
 
 static const struct audit_assume pv_guest = {
-	.known = { { AUDIT_FEATURE_XENPV, true }, { AUDIT_FEATURE_ALWAYS, true } }, .nr = 2,
+	.known = { { AUDIT_FEATURE_XENPV, true }, { AUDIT_FEATURE_ALWAYS, true } },
+	.nr = 2,
 };
 
 struct audit_run {

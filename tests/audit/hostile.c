@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files that lie: an answer or an error in words, within bounds (the sanitizers look) and within time. First each lie on
- * its own, then thousands of random ones on objects made here, on a real module, and on a real kernel's kallsyms.
+ * Files that lie: an answer or an error in words, within bounds (the sanitizers look) and within time. First each lie
+ * on its own, then thousands of random ones on objects made here, on a real module, and on a real kernel's kallsyms.
  */
 #include <elf.h>
 #include <errno.h>
@@ -163,8 +163,34 @@ TEST_F(hostile, files_that_are_none)
 	EXPECT_TRUE(refused(self, "empty"));
 	memcpy(self->elf, "\x28\xb5\x2f\xfd", 4);
 	EXPECT_TRUE(refused(self, "zstd"));
-	memcpy(self->elf, "\xfd" "7zXZ\0", 6);
+	memcpy(self->elf,
+	       "\xfd"
+	       "7zXZ\0",
+	       6);
 	EXPECT_TRUE(refused(self, "damaged"));
+}
+
+/* Code that is nothing but CLI: an end, and no report of gigabytes. */
+TEST_F(hostile, too_much_of_it)
+{
+	const size_t more = 1 << 20;
+	Elf64_Phdr *ph;
+
+	take(self, TABLES_ELF);
+	self->elf = realloc(self->elf, self->len + more);
+	memset(self->elf + self->len, 0xfa, more);
+	self->eh = (void *)self->elf;
+	self->eh->e_shoff = 0;
+	self->eh->e_phnum = 1;
+	ph = (void *)(self->elf + self->eh->e_phoff);
+	*ph = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_X, .p_offset = self->len, .p_filesz = more };
+	write_file(self->path, self->elf, self->len + more);
+	EXPECT_EQ(-E2BIG, run_audit(&self->run, self->path, &pv_guest));
+	ph->p_filesz = more / 4;
+	write_file(self->path, self->elf, self->len + more);
+	ASSERT_EQ(0, run_audit(&self->run, self->path, &pv_guest)) TH_LOG("%s", self->run.err);
+	EXPECT_EQ(more / 4, self->run.sweep.nr_hits);
+	end_audit(&self->run);
 }
 
 static void look_at_all(struct _test_data_hostile *self)
@@ -176,10 +202,33 @@ static void look_at_all(struct _test_data_hostile *self)
 	json_decref(audit_json_file("fuzz", &self->run.image, &self->run.tables, &self->run.sweep, &everything));
 }
 
+/* Each section laid over each other one, and over the section headers: what was checked must not change afterwards. */
+TEST_F(hostile, sections_over_each_other)
+{
+	unsigned int nr = self->eh->e_shnum, audited = 0;
+
+	for (unsigned int i = 1; i < nr; i++) {
+		for (unsigned int j = 0; j < nr; j++) {
+			uint64_t headers = self->eh->e_shoff;
+
+			self->sh[i].sh_offset = j ? self->sh[j].sh_offset : headers;
+			self->sh[i].sh_size = j ? self->sh[j].sh_size : self->len - headers;
+			write_file(self->path, self->elf, self->len);
+			if (!run_audit(&self->run, self->path, &pv_guest)) {
+				look_at_all(self);
+				end_audit(&self->run);
+				audited++;
+			}
+			take(self, TABLES_O);
+		}
+	}
+	EXPECT_LT(20, audited);
+}
+
 static uint64_t edge(unsigned int *seed, size_t len)
 {
-	const uint64_t edges[] = { 0, 1, 7, 0x7fffffff, 0x80000000, ~0ull, ~0ull - 7, 1ull << 63, len, len - 8, len + 1,
-				   rand_r(seed) % len };
+	const uint64_t edges[] = { 0,	      1,	  7,   0x7fffffff, 0x80000000, ~0ull,
+				   ~0ull - 7, 1ull << 63, len, len - 8,	   len + 1,    rand_r(seed) % len };
 
 	return edges[rand_r(seed) % (sizeof(edges) / sizeof(edges[0]))];
 }
@@ -253,7 +302,16 @@ TEST_F_TIMEOUT(hostile, a_real_module, 100)
 
 static size_t find_digits(const uint8_t *data, size_t len)
 {
-	static const char digits[] = "0\0" "1\0" "2\0" "3\0" "4\0" "5\0" "6\0" "7\0" "8\0" "9";
+	static const char digits[] = "0\0"
+				     "1\0"
+				     "2\0"
+				     "3\0"
+				     "4\0"
+				     "5\0"
+				     "6\0"
+				     "7\0"
+				     "8\0"
+				     "9";
 	const uint8_t *at = memmem(data, len, digits, sizeof(digits));
 
 	return at ? at - data : 0;
@@ -268,7 +326,8 @@ TEST_F_TIMEOUT(hostile, kallsyms, 150)
 	size_t tokens;
 	uint8_t *data;
 
-	ASSERT_EQ(0, audit_image_load(VMLINUX, &real, self->run.err, sizeof(self->run.err))) TH_LOG("%s", self->run.err);
+	ASSERT_EQ(0, audit_image_load(VMLINUX, &real, self->run.err, sizeof(self->run.err)))
+	TH_LOG("%s", self->run.err);
 	EXPECT_STREQ("kallsyms", real.symbols_from);
 	EXPECT_LT(40000, real.nr_symbols);
 	s = audit_image_section(&real, ".rodata");
@@ -278,12 +337,14 @@ TEST_F_TIMEOUT(hostile, kallsyms, 150)
 	for (int round = 0; round < KALLSYMS_ROUNDS; round++) {
 		memcpy(data, s->data, s->size);
 		for (int i = rand_r(&seed) % 3; i >= 0 && round; i--) {
-			size_t at = rand_r(&seed) & 1 ? tokens - 1024 + rand_r(&seed) % 3072 : rand_r(&seed) % (s->size - 4);
+			size_t at = rand_r(&seed) & 1 ? tokens - 1024 + rand_r(&seed) % 3072
+						      : rand_r(&seed) % (s->size - 4);
 
 			data[at] = rand_r(&seed) & 1 ? rand_r(&seed) : 0xff;
 		}
 		image = real;
-		image.file = (struct audit_file){ .data = data, .size = round % 8 == 7 ? rand_r(&seed) % s->size : s->size };
+		image.file =
+			(struct audit_file){ .data = data, .size = round % 8 == 7 ? rand_r(&seed) % s->size : s->size };
 		image.symbol = NULL;
 		image.nr_symbols = 0;
 		image.names = NULL;

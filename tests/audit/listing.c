@@ -176,7 +176,7 @@ TEST_F(audit, each_rule_of_the_patch_tables)
 
 			ASSERT_NE(NULL, hit) TH_LOG("%s: %s in %s", files[f], stands[i].kind, stands[i].symbol);
 			EXPECT_STREQ(audit_status_names[stands[i].status], audit_status_names[hit->status])
-				TH_LOG("%s: %s in %s", files[f], stands[i].kind, stands[i].symbol);
+			TH_LOG("%s: %s in %s", files[f], stands[i].kind, stands[i].symbol);
 		}
 		end_audit(&self->run);
 	}
@@ -186,7 +186,8 @@ TEST_F(audit, each_rule_of_the_patch_tables)
 TEST_F(audit, features_decide)
 {
 	static const struct audit_assume bare = {
-		.known = { { AUDIT_FEATURE_XENPV, false }, { 9 * 32 + 20, true } }, .nr = 2,
+		.known = { { AUDIT_FEATURE_XENPV, false }, { 9 * 32 + 20, true } },
+		.nr = 2,
 	};
 	static const struct stand native[] = {
 		{ ".text", "removed", 0, "swapgs", AUDIT_STANDS_TRAP },
@@ -203,8 +204,8 @@ TEST_F(audit, features_decide)
 		const struct audit_hit *hit = hit_of(&self->run, &native[i]);
 
 		ASSERT_NE(NULL, hit) TH_LOG("%s in %s", native[i].kind, native[i].symbol);
-		EXPECT_EQ(native[i].status, hit->status) TH_LOG("%s in %s: %s", native[i].kind, native[i].symbol,
-								 audit_status_names[hit->status]);
+		EXPECT_EQ(native[i].status, hit->status)
+		TH_LOG("%s in %s: %s", native[i].kind, native[i].symbol, audit_status_names[hit->status]);
 	}
 	end_audit(&self->run);
 }
