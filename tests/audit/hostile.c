@@ -12,8 +12,8 @@
 
 #include "audit_test.h"
 
-#define ROUNDS 4000
-#define KALLSYMS_ROUNDS 200
+#define ROUNDS 2000
+#define KALLSYMS_ROUNDS 100
 
 FIXTURE(hostile)
 {
