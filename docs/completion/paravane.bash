@@ -7,14 +7,18 @@ _paravane()
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
-		COMPREPLY=($(compgen -W "run doctor completion --help --version" -- "$word"))
+		COMPREPLY=($(compgen -W "run doctor audit completion --help --version" -- "$word"))
 		return
 	fi
 	case ${COMP_WORDS[1]} in
-	run) ;;
-	doctor) COMPREPLY=($(compgen -W "--kvm --help" -- "$word")); return ;;
-	*) return ;;
+	run) _paravane_run ;;
+	audit) _paravane_audit ;;
+	doctor) COMPREPLY=($(compgen -W "--kvm --help" -- "$word")) ;;
 	esac
+}
+
+_paravane_run()
+{
 	case $before in
 	--kernel) COMPREPLY=($(compgen -f -- "$word")); return ;;
 	--initrd) COMPREPLY=($(compgen -f -- "$word")); return ;;
@@ -39,4 +43,19 @@ _paravane()
 	esac
 	COMPREPLY=($(compgen -W "--kernel --initrd --append --unpack --mode --memory --cpus --no-pit --kvm-features --no-kvmclock --cpuid-mask --disk --net --console --escape --name --pidfile --on-reset --stats --vmlinux --log-unclaimed --fault --kvm --slow-kvm --help" -- "$word"))
 }
+
+_paravane_audit()
+{
+	case $before in
+	--only) COMPREPLY=($(compgen -W "$(echo 'patched|feature|init|trap|silent|same' | tr '|' ' ')" -- "$word")); return ;;
+	--symbol) return ;;
+	--section) return ;;
+	--feature) return ;;
+	esac
+	case $word in
+	-*) COMPREPLY=($(compgen -W "--list --json --only --symbol --section --feature --umip --instructions --help" -- "$word")) ;;
+	*) COMPREPLY=($(compgen -f -- "$word")) ;;
+	esac
+}
+
 complete -o filenames -F _paravane paravane

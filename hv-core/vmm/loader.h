@@ -65,6 +65,17 @@ int elf_load(const struct boot_request *req, int fd, uint64_t size, struct boot_
 int loader_unpack(const struct gmem *gm, int fd, uint64_t offset, uint64_t len, uint64_t floor, uint64_t ceiling,
 		  uint64_t *entry);
 
+struct loader_unpacked {
+	uint8_t *data; /* the caller's to munmap() */
+	size_t size;
+};
+
+/*
+ * The same in memory. `size` is what it unpacks to; 0: its last four bytes say so, as Linux appends them to every format,
+ * and as gzip has them anyway. 0; 1 when the format or the size is not one that is known; -errno when it is malformed.
+ */
+int loader_unpack_buffer(const uint8_t *in, size_t len, uint64_t size, struct loader_unpacked *out);
+
 /* Shared by both formats. */
 #define BOOT_MAP_RAM 1
 #define BOOT_MAP_RESERVED 2

@@ -23,12 +23,7 @@
 #define MAX_HEADERS 64
 #define GZIP_WINDOW_BITS (15 + 16)
 
-struct unpacked {
-	uint8_t *data;
-	size_t size;
-};
-
-static int unpack_xz(const uint8_t *in, size_t len, struct unpacked *out)
+static int unpack_xz(const uint8_t *in, size_t len, struct loader_unpacked *out)
 {
 	uint64_t limit = UNPACK_MEMORY_MAX;
 	size_t from = 0, to = 0;
@@ -38,7 +33,7 @@ static int unpack_xz(const uint8_t *in, size_t len, struct unpacked *out)
 	       to == out->size ? 0 : -EINVAL;
 }
 
-static int unpack_gzip(const uint8_t *in, size_t len, struct unpacked *out)
+static int unpack_gzip(const uint8_t *in, size_t len, struct loader_unpacked *out)
 {
 	z_stream z = { .next_in = (uint8_t *)in, .avail_in = (uInt)len, .next_out = out->data,
 		       .avail_out = (uInt)out->size };
@@ -54,26 +49,28 @@ static int unpack_gzip(const uint8_t *in, size_t len, struct unpacked *out)
 static const struct {
 	const char *magic;
 	unsigned int len;
-	int (*unpack)(const uint8_t *in, size_t len, struct unpacked *out);
+	int (*unpack)(const uint8_t *in, size_t len, struct loader_unpacked *out);
 } formats[] = {
 	{ "\xfd" "7zXZ", 6, unpack_xz },
 	{ "\x1f\x8b\x08", 3, unpack_gzip },
 };
 
-/* 1: the format is not known. Linux appends the unpacked size to every format; gzip has it there anyway. */
-static int unpack(const uint8_t *in, size_t len, struct unpacked *out)
+int loader_unpack_buffer(const uint8_t *in, size_t len, uint64_t size, struct loader_unpacked *out)
 {
-	uint32_t size;
+	uint32_t appended;
 	unsigned int i;
 	int ret;
 
 	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-		if (len > sizeof(size) && len >= formats[i].len && !memcmp(in, formats[i].magic, formats[i].len))
+		if (len > sizeof(appended) && len >= formats[i].len && !memcmp(in, formats[i].magic, formats[i].len))
 			break;
 	}
 	if (i == sizeof(formats) / sizeof(formats[0]))
 		return 1;
-	memcpy(&size, in + len - sizeof(size), sizeof(size));
+	if (!size) {
+		memcpy(&appended, in + len - sizeof(appended), sizeof(appended));
+		size = appended;
+	}
 	if (!size || size > KERNEL_MAX)
 		return 1;
 	out->size = size;
@@ -89,7 +86,7 @@ static int unpack(const uint8_t *in, size_t len, struct unpacked *out)
 }
 
 /* The kernel's segments to their physical addresses, all within [floor, ceiling). 0, or -errno. */
-static int place(const struct gmem *gm, const struct unpacked *k, uint64_t floor, uint64_t ceiling, uint64_t *entry)
+static int place(const struct gmem *gm, const struct loader_unpacked *k, uint64_t floor, uint64_t ceiling, uint64_t *entry)
 {
 	Elf64_Phdr ph[MAX_HEADERS];
 	Elf64_Ehdr eh;
@@ -122,7 +119,7 @@ static int place(const struct gmem *gm, const struct unpacked *k, uint64_t floor
 int loader_unpack(const struct gmem *gm, int fd, uint64_t offset, uint64_t len, uint64_t floor, uint64_t ceiling,
 		  uint64_t *entry)
 {
-	struct unpacked kernel;
+	struct loader_unpacked kernel;
 	uint8_t *payload;
 	int ret;
 
@@ -133,7 +130,7 @@ int loader_unpack(const struct gmem *gm, int fd, uint64_t offset, uint64_t len, 
 		return 1;
 	ret = loader_read(fd, offset, payload, len);
 	if (!ret)
-		ret = unpack(payload, len, &kernel);
+		ret = loader_unpack_buffer(payload, len, 0, &kernel);
 	munmap(payload, len);
 	if (ret)
 		return ret;

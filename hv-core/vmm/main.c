@@ -12,6 +12,7 @@
 const struct command commands[] = {
 	{ "run", cmd_run, "run a guest" },
 	{ "doctor", cmd_doctor, "say what this machine can do, and what to do about what it can't" },
+	{ "audit", cmd_audit, "list what a kernel has left for a port to ring 3" },
 	{ "completion", cmd_completion, "print the completion script for bash" },
 	{ NULL, NULL, NULL },
 };
@@ -27,10 +28,33 @@ static void help(FILE *out)
 	fputs("\noptions:\n  --help      this text\n  --version   version of the program and of its guest interface\n", out);
 }
 
+static void complete_words(const struct option_spec *specs)
+{
+	const struct option_spec *spec;
+
+	for (spec = specs; spec->name; spec++)
+		printf("%s--%s", spec == specs ? "" : " ", spec->name);
+}
+
+/* A case for each option that takes a value: files, one of some words, or nothing that could be known. */
+static void complete_values(const struct option_spec *specs)
+{
+	const struct option_spec *spec;
+
+	for (spec = specs; spec->name; spec++) {
+		if (spec->arg && !strncmp(spec->arg, "FILE", 4))
+			printf("\t--%s) COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n", spec->name);
+		else if (spec->arg && strchr(spec->arg, '|') && islower(*spec->arg) && !strpbrk(spec->arg, "=,["))
+			printf("\t--%s) COMPREPLY=($(compgen -W \"$(echo '%s' | tr '|' ' ')\" -- \"$word\")); return ;;\n",
+			       spec->name, spec->arg);
+		else if (spec->arg)
+			printf("\t--%s) return ;;\n", spec->name);
+	}
+}
+
 /* Words that complete after each command: the tables are the only place where they are listed. */
 int cmd_completion(int argc, char **argv)
 {
-	const struct option_spec *spec;
 	const struct command *c;
 
 	if (argc == 2 && !strcmp(argv[1], "--help")) {
@@ -47,22 +71,19 @@ int cmd_completion(int argc, char **argv)
 	       "\tif [ \"$COMP_CWORD\" = 1 ]; then\n\t\tCOMPREPLY=($(compgen -W \"");
 	for (c = commands; c->name; c++)
 		printf("%s ", c->name);
-	printf("--help --version\" -- \"$word\"))\n\t\treturn\n\tfi\n\tcase ${COMP_WORDS[1]} in\n\trun) ;;\n"
-	       "\tdoctor) COMPREPLY=($(compgen -W \"--kvm --help\" -- \"$word\")); return ;;\n\t*) return ;;\n\tesac\n"
-	       "\tcase $before in\n");
-	for (spec = run_option_specs; spec->name; spec++) {
-		if (spec->arg && !strncmp(spec->arg, "FILE", 4))
-			printf("\t--%s) COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n", spec->name);
-		else if (spec->arg && strchr(spec->arg, '|') && islower(*spec->arg) && !strpbrk(spec->arg, "=,["))
-			printf("\t--%s) COMPREPLY=($(compgen -W \"$(echo '%s' | tr '|' ' ')\" -- \"$word\")); return ;;\n",
-			       spec->name, spec->arg);
-		else if (spec->arg)
-			printf("\t--%s) return ;;\n", spec->name);
-	}
+	printf("--help --version\" -- \"$word\"))\n\t\treturn\n\tfi\n\tcase ${COMP_WORDS[1]} in\n"
+	       "\trun) _paravane_run ;;\n\taudit) _paravane_audit ;;\n"
+	       "\tdoctor) COMPREPLY=($(compgen -W \"--kvm --help\" -- \"$word\")) ;;\n\tesac\n}\n\n");
+	printf("_paravane_run()\n{\n\tcase $before in\n");
+	complete_values(run_option_specs);
 	printf("\tesac\n\tCOMPREPLY=($(compgen -W \"");
-	for (spec = run_option_specs; spec->name; spec++)
-		printf("%s--%s", spec == run_option_specs ? "" : " ", spec->name);
-	printf("\" -- \"$word\"))\n}\ncomplete -o filenames -F _paravane paravane\n");
+	complete_words(run_option_specs);
+	printf("\" -- \"$word\"))\n}\n\n_paravane_audit()\n{\n\tcase $before in\n");
+	complete_values(audit_option_specs);
+	printf("\tesac\n\tcase $word in\n\t-*) COMPREPLY=($(compgen -W \"");
+	complete_words(audit_option_specs);
+	printf("\" -- \"$word\")) ;;\n\t*) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n\tesac\n}\n\n"
+	       "complete -o filenames -F _paravane paravane\n");
 	return EXIT_OK;
 }
 

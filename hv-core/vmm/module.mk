@@ -32,9 +32,9 @@ $(VMM_LIB): $(VMM_LIB_SRCS:%.c=$(OUT)/obj/%.o)
 $(VMM_LIB_ASAN): $(VMM_LIB_SRCS:%.c=$(OUT)/obj/asan/%.o)
 	rm -f $@ && ar rcs $@ $^
 
-$(PARAVANE): $(OUT)/obj/$(VMM_DIR)/main.o $(VMM_LIB)
+$(PARAVANE): $(OUT)/obj/$(VMM_DIR)/main.o $(AUDIT_LIB) $(VMM_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(PVN_CFLAGS) -o $@ $^ $(VMM_LIBS)
+	$(CC) $(PVN_CFLAGS) -o $@ $^ $(VMM_LIBS) $(AUDIT_LIBS)
 
 docs/completion/paravane.bash: $(PARAVANE)
 	@mkdir -p $(@D)

@@ -81,6 +81,7 @@ struct option_spec {
 };
 
 extern const struct option_spec run_option_specs[];
+extern const struct option_spec audit_option_specs[]; /* hv-core/audit */
 
 /* options_value.c: values. 0, or -EINVAL with a message that names `option`. */
 int option_memory(const char *option, const char *text, uint64_t *bytes, char *err, unsigned int errlen);
