@@ -10,6 +10,7 @@
 
 #include "command.h"
 #include "guest_walk.h"
+#include "pv_monitor.h"
 #include "symbols.h"
 #include "vcpu.h"
 #include "vm.h"
@@ -132,6 +133,11 @@ void crash_dump_vcpu(struct vcpu *vcpu)
 
 	if (ioctl(vcpu->fd, KVM_GET_REGS, &regs) < 0 || ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) < 0) {
 		message("vCPU %u: its registers cannot be read", vcpu->index);
+		return;
+	}
+	/* The registers at a call are the monitor's; what the user wants to see are the guest's, which it has saved. */
+	if (vcpu->vm->monitor && pv_in_monitor(&regs) && vcpu->run->exit_reason == KVM_EXIT_IO) {
+		pv_dump_vcpu(vcpu);
 		return;
 	}
 	/*
