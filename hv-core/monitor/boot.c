@@ -107,6 +107,8 @@ void boot_tables(struct monitor_vcpu *v)
 	__asm__ __volatile__("lgdt %0" : : "m"(gdt));
 	__asm__ __volatile__("lidt %0" : : "m"(table));
 	__asm__ __volatile__("ltr %w0" : : "r"(SELECTOR_TSS));
+	/* The CPU comes out of reset with a local table of 64 KiB at address 0, where a guest might put gates. */
+	__asm__ __volatile__("lldt %w0" : : "r"(0));
 }
 
 void boot_registers(struct monitor_vcpu *v)

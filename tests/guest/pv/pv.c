@@ -5,6 +5,8 @@
 #include <paravane/hypercall_proto.h>
 #include <paravane/pv_boot.h>
 
+#define RFLAGS_TF 0x100ull
+
 void pv_main(uint64_t start_info);
 void pv_trap(struct pv_frame *frame);
 /* The compiler makes calls to these. */
@@ -114,6 +116,8 @@ void pv_trap(struct pv_frame *frame)
 	pv_trapped.frame_at = (uint64_t)&frame->hw;
 	pv_trapped.interrupts_on = pv_info && pv_info->interrupts_on;
 	pv_trapped.count++;
+	if (frame->vector == 1)
+		frame->hw.rflags &= ~RFLAGS_TF;
 	if (pv_resume) {
 		frame->hw.rip = pv_resume;
 		pv_resume = 0;
