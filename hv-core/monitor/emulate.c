@@ -160,7 +160,12 @@ bool emulate(struct monitor_vcpu *v, struct monitor_regs *regs)
 	uint64_t rip = regs->rip;
 	struct decoded d;
 
-	if (!decode(code, fetch(rip, code), &d) || !act(v, regs, &d))
+	if (!decode(code, fetch(rip, code), &d))
+		return false;
+	/* Nothing comes after it: rather no emulation than a return that the monitor cannot make. */
+	if (!guest_canonical(rip + d.length))
+		return false;
+	if (!act(v, regs, &d))
 		return false;
 	regs->rip = rip + d.length;
 	count(v, rip, d.what);

@@ -4,7 +4,7 @@
  * is the guest's. The guest's registers have one place, struct monitor_regs at the end of the area: TSS.RSP0 is the
  * area's end, so an exception's frame lands in it by itself, and SYSCALL's entry fills it in the same way.
  *
- * Page faults on the monitor's way to guest memory are the only exceptions that it may cause itself; they nest on its
+ * Faults on the monitor's way to guest memory are the only exceptions that it may cause itself; they nest on its
  * stack, below whatever it was doing, and touch no GS.
  */
 #include <paravane/hypercall_nr.h>
@@ -91,9 +91,7 @@ return_full:
 	movq	%gs:V_REGS, %rsp
 	pop_registers
 	swapgs
-	.globl	iret_to_guest
-iret_to_guest:
-	iretq				/* faults on an address that is not canonical: trap_from_monitor() */
+	iretq				/* to an address that is canonical: whoever set it has seen to that */
 
 /*
  * SYSCALL from level 3: rcx the return address, r11 the flags, everything else the guest's, interrupts off by
@@ -143,6 +141,11 @@ syscall_entry:
 1:	movq	$0, %gs:V_FULL_RETURN
 	jmp	return_full
 2:	movq	%rax, R_RAX(%rsp)
+	movq	%rcx, R_RCX(%rsp)
+	movq	R_RFLAGS(%rsp), %r11
+	movq	%r11, R_R11(%rsp)
+	movq	%gs:V_SELF, %rdi
+	call	trap_bad_address	/* the fault is the guest's, as after hardware's own SYSRET */
 	jmp	return_full
 
 /* SYSCALL from 32-bit code: there is no such segment, so this cannot be reached. */

@@ -90,6 +90,8 @@ int64_t hypercall_forward(struct monitor_call *c);
 
 /* trap.c: an exception of the guest's, in v->regs. */
 void trap_from_guest(struct monitor_vcpu *v, struct monitor_regs *regs);
+/* The guest goes on at an address that is not canonical: to it that is a general protection fault. */
+void trap_bad_address(struct monitor_vcpu *v);
 /* Enter the guest's handler of `vector`; without one, or when its frame can't be pushed, the guest is stopped. */
 void trap_deliver(struct monitor_vcpu *v, unsigned int vector, bool has_error, uint64_t error);
 

@@ -3,20 +3,19 @@
 #include "arch.h"
 #include "monitor.h"
 
+/* Text, a space, the number in decimal. */
 static void put_text(char *to, const char *text, uint64_t number)
 {
-	static const char digits[] = "0123456789abcdef";
-	unsigned int n = 0;
+	unsigned int n = 0, digits = 1;
 
-	for (; text[n] && n < MONITOR_TEXT_BYTES - 20; n++)
+	for (; text[n] && n < MONITOR_TEXT_BYTES - 24; n++)
 		to[n] = text[n];
 	to[n++] = ' ';
-	to[n++] = '0';
-	to[n++] = 'x';
-	for (int shift = 60; shift >= 0; shift -= 4)
-		if (number >> shift || !shift)
-			to[n++] = digits[number >> shift & 15];
-	to[n] = 0;
+	for (uint64_t rest = number; rest >= 10; rest /= 10)
+		digits++;
+	to[n + digits] = 0;
+	for (; digits; number /= 10)
+		to[n + --digits] = (char)('0' + number % 10);
 }
 
 /* As much of the guest's code and stack as can be read. A bug's report has none: that memory may be the bug. */

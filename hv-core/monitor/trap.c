@@ -29,6 +29,11 @@ void trap_deliver(struct monitor_vcpu *v, unsigned int vector, bool has_error, u
 	regs->rflags &= ~(RFLAGS_TF | RFLAGS_NT | RFLAGS_RF);
 }
 
+void trap_bad_address(struct monitor_vcpu *v)
+{
+	trap_deliver(v, VECTOR_GP, true, 0);
+}
+
 void trap_from_guest(struct monitor_vcpu *v, struct monitor_regs *regs)
 {
 	unsigned int vector = (unsigned int)regs->vector;

@@ -131,7 +131,7 @@ static void tell_end(const struct run *run, enum stop_reason reason)
 {
 	static const char *const words[] = {
 		[STOP_GUEST_CRASH] = "the guest crashed",
-		[STOP_GUEST_FAULT] = "the guest broke the device contract",
+		[STOP_GUEST_FAULT] = "the guest broke the contract",
 		[STOP_HOST_ERROR] = "the host failed",
 		[STOP_KILLED] = "ended",
 	};

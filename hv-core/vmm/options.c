@@ -65,7 +65,7 @@ void run_options_help(FILE *out)
 	fputs("\nOn a terminal, Ctrl-] then q kills the guest, p presses its power button, ? helps.\n"
 	      "SIGTERM and SIGINT press the power button; a second one kills.\n"
 	      "Exit status: 0 power-off or reset, 1 the guest could not start, 2 usage, 3 guest crashed, 4 guest broke the\n"
-	      "device contract, 5 host error, 6 killed. paravane-run(1) has more.\n", out);
+	      "contract, 5 host error, 6 killed. paravane-run(1) has more.\n", out);
 }
 
 static int choice(const char *option, const char *value, const char *first, const char *second, bool *is_second, char *err,

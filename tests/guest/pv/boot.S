@@ -168,6 +168,12 @@ pv_int3_registers:
 	popq	%rbx
 	ret
 
+/* The last bytes of the lower half: a segment of its own. */
+	.section .edge, "ax"
+	.skip	4093
+	cli
+	syscall
+
 	.bss
 	.balign	16
 	.skip	16384

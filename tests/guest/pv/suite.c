@@ -18,6 +18,7 @@
 #define MSR_KERNEL_GS_BASE 0xc0000102u
 #define MSR_EFER 0xc0000080u
 #define MSR_LSTAR 0xc0000082u
+#define PV_EDGE 0x7ffffffffffeull
 #define BENCH_ROUNDS 10000
 
 static struct pvn_multicall_entry list[64];
@@ -357,6 +358,20 @@ static void test_refused(void)
 	pv_equal(before + 13, pv_trapped.count, "level 3 gives itself no I/O rights: CLI is emulated");
 }
 
+/* Instructions that end with the lower half of the address space: what comes next is no address. */
+static void test_edge(void)
+{
+	unsigned int before = pv_trapped.count;
+
+	PV_TRY("jmp *%0", : : "r"(PV_EDGE), "a"(PVN_HC_CORE_VERSION) : "r11", "rcx", "memory");
+	trapped(before, 13, "SYSCALL as the last one below the gap");
+	pv_equal(PV_EDGE + 2, (int64_t)pv_trapped.frame.hw.rip, "the call was made, and its return faults");
+	pv_equal(PVN_ABI_VERSION, (int64_t)pv_trapped.frame.rax, "with its result");
+	PV_TRY("jmp *%0", : : "r"(PV_EDGE - 1), "a"(PVN_HC_CORE_NULL) : "r11", "rcx", "memory");
+	trapped(before + 1, 13, "CLI before it is emulated");
+	pv_equal(PV_EDGE + 2, (int64_t)pv_trapped.frame.hw.rip, "and the call after it made");
+}
+
 static void test_direct_map(void)
 {
 	volatile uint64_t *word = (uint64_t *)(PVN_PV_DIRECT_MAP + RAM);
@@ -482,6 +497,7 @@ void pv_test(const char *line)
 	test_return_stacks();
 	test_emulation();
 	test_refused();
+	test_edge();
 	test_direct_map();
 	pv_text("1..");
 	pv_number(pv_results());
