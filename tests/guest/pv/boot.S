@@ -185,4 +185,7 @@ pv_start_rflags:
 	.skip	8
 pv_lost:
 	.skip	8
+#ifdef PV_LARGE
+	.skip	PV_LARGE
+#endif
 	.section .note.GNU-stack, "", @progbits
