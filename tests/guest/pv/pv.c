@@ -21,6 +21,7 @@ struct start_info {
 void *pvn_hypercall_page = pv_page;
 struct pv_trapped pv_trapped;
 uint64_t pv_resume;
+unsigned int pv_steps;
 struct pvn_vcpu_info *pv_info;
 static unsigned int results;
 
@@ -116,7 +117,7 @@ void pv_trap(struct pv_frame *frame)
 	pv_trapped.frame_at = (uint64_t)&frame->hw;
 	pv_trapped.interrupts_on = pv_info && pv_info->interrupts_on;
 	pv_trapped.count++;
-	if (frame->vector == 1)
+	if (frame->vector == 1 && (!pv_steps || !--pv_steps))
 		frame->hw.rflags &= ~RFLAGS_TF;
 	if (pv_resume) {
 		frame->hw.rip = pv_resume;

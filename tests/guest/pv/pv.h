@@ -39,6 +39,8 @@ struct pv_trapped {
 extern struct pv_trapped pv_trapped;
 /* Where the handler goes on after a fault; 0: where the trap was. Cleared by the trap. */
 extern uint64_t pv_resume;
+/* Single steps to take: the last one, or the first when there are none to take, ends them. */
+extern unsigned int pv_steps;
 extern struct pvn_vcpu_info *pv_info;
 extern uint64_t pv_start_rsp, pv_start_rflags;
 extern char pv_page[], pv_start[], pv_trap_entries[], pv_end[];

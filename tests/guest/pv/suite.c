@@ -194,6 +194,30 @@ static void test_bounce(void)
 	trapped(before + 5, 1, "a single step");
 }
 
+/* Single steps over a call: the monitor is not stepped into, and the trap comes where the guest is again. */
+static void test_steps(void)
+{
+	unsigned int before = pv_trapped.count;
+	uint64_t rax = PVN_HC_CORE_VERSION, ss = PVN_PV_REAL_SS;
+
+	pv_steps = 8;
+	__asm__ __volatile__("pushfq; orq $0x100, (%%rsp); popfq; syscall; nop; nop" : "+a"(rax) : : "rcx", "r11", "memory", "cc");
+	pv_result(pv_trapped.count > before && pv_trapped.count <= before + 8, "single steps over SYSCALL");
+	pv_equal(PVN_ABI_VERSION, (int64_t)rax, "and its result");
+	pv_steps = 0;
+	__asm__ __volatile__("pushfq; andq $~0x100, (%%rsp); popfq" : : : "memory", "cc");
+	/* A load of SS holds the trap back by one instruction, which makes it come at the worst moment. */
+	before = pv_trapped.count;
+	pv_steps = 8;
+	rax = PVN_HC_CORE_VERSION;
+	__asm__ __volatile__("pushfq; orq $0x100, (%%rsp); popfq; mov %w1, %%ss; syscall; nop; nop"
+			     : "+a"(rax) : "r"(ss) : "rcx", "r11", "memory", "cc");
+	pv_steps = 0;
+	__asm__ __volatile__("pushfq; andq $~0x100, (%%rsp); popfq" : : : "memory", "cc");
+	pv_result(pv_trapped.count > before, "single steps over a load of SS and SYSCALL");
+	pv_equal(PVN_ABI_VERSION, (int64_t)rax, "and its result");
+}
+
 static void test_page_faults(void)
 {
 	const struct pv_frame *f = &pv_trapped.frame;
@@ -356,6 +380,16 @@ static void test_refused(void)
 	__asm__ __volatile__("addq $16, %%rsp" : : : "memory");
 	PV_TRY("pushfq; orq $0x3000, (%%rsp); popfq; cli", : : : "r11", "memory", "cc");
 	pv_equal(before + 13, pv_trapped.count, "level 3 gives itself no I/O rights: CLI is emulated");
+	PV_TRY("sysenter", : : : "rcx", "rdx", "r11", "memory");
+	pv_result(pv_trapped.count == before + 14 && (pv_trapped.frame.vector == 6 || pv_trapped.frame.vector == 13), "SYSENTER");
+	PV_TRY("int $2", : : : "r11", "memory");
+	trapped(before + 14, 13, "INT of the NMI's vector");
+	PV_TRY("int $8", : : : "r11", "memory");
+	trapped(before + 15, 13, "INT of the double fault's");
+	PV_TRY("movq %0, %%dr7", : : "a"(0x401ull) : "r11", "memory");
+	trapped(before + 16, 13, "debug registers");
+	PV_TRY("xorl %%ecx, %%ecx; xgetbv", : : : "rax", "rcx", "rdx", "r11", "memory");
+	trapped(before + 17, 6, "XGETBV: XSAVE is off");
 }
 
 /* Instructions that end with the lower half of the address space: what comes next is no address. */
@@ -459,6 +493,8 @@ static void end(const char *line)
 	pv_traps_register(0);
 	if (is(line, "no-stack"))
 		__asm__ __volatile__("movq %0, %%rsp; ud2" : : "r"(NOWHERE));
+	if (is(line, "stack-read-only"))
+		__asm__ __volatile__("leaq pv_start+512(%%rip), %%rsp; ud2" : :);
 	if (is(line, "stack-in-monitor"))
 		__asm__ __volatile__("movq %0, %%rsp; ud2" : : "r"(MONITOR_VA + 0x20000));
 	if (is(line, "loop")) {
@@ -491,6 +527,7 @@ void pv_test(const char *line)
 	test_trap_table();
 	test_info();
 	test_bounce();
+	test_steps();
 	test_page_faults();
 	test_interrupt_flag();
 	test_return();
