@@ -19,6 +19,8 @@ int64_t hypercall_forward(struct monitor_call *c)
 	regs->rcx = regs->rip;
 	regs->r11 = regs->rflags;
 	c->v->shared.counters.forwarded++;
+	if (c->nr == PVN_HC_DEBUG_CRASH || c->nr == PVN_HC_SCHED_SHUTDOWN)
+		stop_prepare(c->v);
 	return arch_vmm_call(c->nr, c->args);
 }
 
@@ -38,7 +40,10 @@ static int64_t not_usable(const struct monitor_vcpu *v, uint32_t feature)
 	return v->vm->accepted ? -PVN_ENOTSUP : -PVN_ESTATE;
 }
 
-/* The order of the checks is the interface's: docs/abi/errors.md. The caller's level was looked at before. */
+/*
+ * The order of the checks is the interface's: docs/abi/errors.md. The caller's level comes first there; so far there is
+ * no user mode, and whoever calls is the kernel.
+ */
 int64_t hypercall_dispatch(struct monitor_call *c)
 {
 	uint64_t family = PVN_HC_FAMILY(c->nr), index = PVN_HC_INDEX(c->nr);

@@ -116,7 +116,9 @@ bool guest_canonical(uint64_t va);
 bool guest_interrupts_on(const struct monitor_vcpu *v);
 void guest_interrupts_set(struct monitor_vcpu *v, bool on);
 
-/* stop.c: the guest ends here, with a report; these don't return. */
+/* stop.c: the guest may end with the call that is about to be made: what a report shows of it. */
+void stop_prepare(struct monitor_vcpu *v);
+/* The guest ends here, with a report; these don't return. */
 void stop_guest(struct monitor_vcpu *v, const struct monitor_regs *regs, const char *text, uint64_t number)
 	__attribute__((noreturn));
 void stop_bug(struct monitor_vcpu *v, const struct monitor_regs *regs, const char *text, uint64_t number)

@@ -42,6 +42,15 @@ static void stop(struct monitor_vcpu *v, const struct monitor_regs *regs, uint32
 	r->kind = kind;
 }
 
+void stop_prepare(struct monitor_vcpu *v)
+{
+	struct monitor_report *r = &v->shared.report;
+
+	r->regs = *v->regs;
+	r->cr2 = arch_read_cr2();
+	put_memory(r, v->regs);
+}
+
 void stop_guest(struct monitor_vcpu *v, const struct monitor_regs *regs, const char *text, uint64_t number)
 {
 	stop(v, regs, MONITOR_REPORT_GUEST, text, number);

@@ -135,7 +135,7 @@ void crash_dump_vcpu(struct vcpu *vcpu)
 		message("vCPU %u: its registers cannot be read", vcpu->index);
 		return;
 	}
-	/* The registers at a call are the monitor's; what the user wants to see are the guest's, which it has saved. */
+	/* The registers at a call are the monitor's; what the user wants to see are the guest's. */
 	if (vcpu->vm->monitor && pv_in_monitor(&regs) && vcpu->run->exit_reason == KVM_EXIT_IO) {
 		pv_dump_vcpu(vcpu);
 		return;
@@ -179,6 +179,13 @@ void crash_report_exit(struct vcpu *vcpu)
 
 	switch (run->exit_reason) {
 	case KVM_EXIT_SHUTDOWN:
+		if (vcpu->vm->monitor) {
+			/* Whatever the guest does at level 3, the monitor answers. */
+			message("vCPU %u: triple fault in the monitor (a bug in paravane)", index);
+			crash_dump_vcpu(vcpu);
+			machine_stop(m, STOP_HOST_ERROR, "triple fault in the monitor on vCPU %u", index);
+			break;
+		}
 		message("vCPU %u: triple fault: an exception, then two more while it was handled", index);
 		crash_dump_vcpu(vcpu);
 		machine_stop(m, STOP_GUEST_CRASH, "triple fault on vCPU %u", index);

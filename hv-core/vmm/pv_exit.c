@@ -70,10 +70,10 @@ static void print_names(struct vcpu *vcpu, const struct monitor_report *r)
 
 static void print_report(struct vcpu *vcpu, const struct monitor_report *r)
 {
-	fprintf(stderr, "vCPU %u (%s):\n", vcpu->index, r->kind == MONITOR_REPORT_GUEST ? "guest kernel" : "monitor");
+	fprintf(stderr, "vCPU %u (%s):\n", vcpu->index, r->kind == MONITOR_REPORT_BUG ? "monitor" : "guest kernel");
 	print_registers(&r->regs);
 	fprintf(stderr, "  cr2 %llx\n", (unsigned long long)r->cr2);
-	if (r->kind != MONITOR_REPORT_GUEST)
+	if (r->kind == MONITOR_REPORT_BUG)
 		return;
 	print_code(r);
 	print_names(vcpu, r);
@@ -120,6 +120,9 @@ bool pv_in_monitor(const struct kvm_regs *regs)
 
 void pv_dump_vcpu(struct vcpu *vcpu)
 {
-	fprintf(stderr, "vCPU %u (guest kernel):\n", vcpu->index);
-	print_registers(pv_monitor_regs(vcpu->vm, vcpu->index));
+	struct monitor_report report;
+
+	/* The monitor has filled it in before it handed the call on that ends the guest. */
+	memcpy(&report, &pv_monitor_shared(vcpu->vm, vcpu->index)->report, sizeof(report));
+	print_report(vcpu, &report);
 }

@@ -159,11 +159,6 @@ const struct monitor_shared *pv_monitor_shared(const struct vm *vm, unsigned int
 	return (const struct monitor_shared *)area(vm, vcpu);
 }
 
-const struct monitor_regs *pv_monitor_regs(const struct vm *vm, unsigned int vcpu)
-{
-	return (const struct monitor_regs *)(area(vm, vcpu) + MONITOR_AREA_REGS);
-}
-
 /* Text executable, everything else writable, a hole below each vCPU's stack: an overrun is a double fault, in words. */
 static int map_monitor(struct vm *vm, const struct monitor_image *header)
 {

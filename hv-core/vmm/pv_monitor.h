@@ -26,12 +26,10 @@ int pv_monitor_load(struct vm *vm, const struct pv_kernel *kernel, struct boot_s
 
 /* What a vCPU and its monitor share. */
 const struct monitor_shared *pv_monitor_shared(const struct vm *vm, unsigned int vcpu);
-/* The guest's registers while the monitor runs, as it has saved them. */
-const struct monitor_regs *pv_monitor_regs(const struct vm *vm, unsigned int vcpu);
 
 /* pv_exit.c: a write to MONITOR_PORT from the monitor. The vCPU goes on only when it returns true. */
 bool pv_monitor_command(struct vcpu *vcpu, uint32_t command);
-/* Registers of the guest, for a vCPU that left the guest by way of the monitor. */
+/* The guest's registers, code and stack, for a guest that ends itself by a call. */
 void pv_dump_vcpu(struct vcpu *vcpu);
 /* Was this exit the monitor's own (a call, a stop), so that KVM's registers are its own? */
 bool pv_in_monitor(const struct kvm_regs *regs);

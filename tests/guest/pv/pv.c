@@ -9,9 +9,8 @@
 
 void pv_main(uint64_t start_info);
 void pv_trap(struct pv_frame *frame);
-/* The compiler makes calls to these. */
+/* The compiler makes calls to these two. */
 void *memset(void *to, int value, size_t bytes);
-void *memcpy(void *to, const void *from, size_t bytes);
 
 struct start_info {
 	uint32_t magic, version, flags, nr_modules;

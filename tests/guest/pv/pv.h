@@ -57,6 +57,8 @@ static inline uint64_t pv_gpa(const void *p)
 	return (uint64_t)p - PV_BASE;
 }
 
+void *memcpy(void *to, const void *from, size_t bytes);
+
 void pv_text(const char *text);
 void pv_number(int64_t value);
 void pv_result(bool ok, const char *name);

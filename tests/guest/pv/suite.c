@@ -11,6 +11,7 @@
 
 #define MONITOR_VA PVN_PV_HOLE_START
 #define RAM 0x2000000ull /* free memory, from 32 MiB on */
+#define HIGH_RAM 0x107fff000ull /* the last page of 3200 MiB, for the fourth GiB is the hole */
 #define NOWHERE 0xffffffff40000000ull /* nothing is mapped there */
 #define RFLAGS_IF 0x200ull
 #define MSR_FS_BASE 0xc0000100u
@@ -471,7 +472,10 @@ static void benches(void)
 		list[i] = (struct pvn_multicall_entry){ .nr = PVN_HC_CORE_NULL };
 	bench("an empty round", one_nothing);
 	bench("core.null", one_null);
-	bench("int3, handler, cpu.trap_return", one_trap);
+	/* The handler is nothing but the return. */
+	table[0] = (struct pvn_trap_entry){ 3, 0, (uint64_t)pv_trap_return };
+	pvn_cpu_trap_table(pv_gpa(table), 1);
+	bench("int3 and cpu.trap_return", one_trap);
 	bench("core.multicall of 64 core.null", one_multicall);
 }
 
@@ -504,6 +508,11 @@ static void end(const char *line)
 	}
 	if (is(line, "crash"))
 		pvn_debug_crash(pv_gpa("told to crash"), 13);
+	/* RAM beyond the hole of device registers, by the direct map and by a call. */
+	if (is(line, "high-memory")) {
+		memcpy((void *)(PVN_PV_DIRECT_MAP + HIGH_RAM), "above the hole", 14);
+		pvn_debug_log(HIGH_RAM, 14);
+	}
 	if (is(line, "reset"))
 		pvn_sched_shutdown(PVN_SHUTDOWN_REBOOT);
 	if (is(line, "halt")) {
