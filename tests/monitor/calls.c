@@ -107,7 +107,8 @@ TEST_F(calls, multicall)
 
 	for (int i = 0; i < 4; i++)
 		list[i] = (struct pvn_multicall_entry){ .nr = PVN_HC_CORE_VERSION, .result = 0x5a };
-	list[1].nr = PVN_HC_CORE_MULTICALL;
+	/* It would succeed alone. */
+	list[1] = (struct pvn_multicall_entry){ .nr = PVN_HC_CORE_MULTICALL, .args = { at, 1 } };
 	list[2].reserved = 1;
 	EXPECT_EQ(4, fake_call(PVN_HC_CORE_MULTICALL, at, 4, 0, 0, 0));
 	EXPECT_EQ(PVN_ABI_VERSION, list[0].result);

@@ -34,6 +34,8 @@ void fake_destroy(void)
 
 void *fake_at(uint64_t va)
 {
+	if (va - FAKE_EDGE < 0x1000)
+		return fake.ram + FAKE_RAM - 0x1000 + (va - FAKE_EDGE);
 	return fake.ram + (va - FAKE_VA);
 }
 
@@ -54,19 +56,20 @@ static int copy(uint64_t va, void *buf, size_t bytes, bool write)
 	uint8_t *at = buf;
 
 	for (size_t i = 0; i < bytes; i++) {
-		uint64_t offset = va + i - FAKE_VA;
+		uint8_t *byte;
 
 		/* The monitor must never ask for its own part of the address space. */
 		if (va + i >= PVN_PV_HOLE_START && va + i < PVN_PV_HOLE_END)
 			abort();
-		if (offset >= FAKE_MAPPED) {
+		if (va + i - FAKE_VA >= FAKE_MAPPED && va + i - FAKE_EDGE >= 0x1000) {
 			fake.cr2 = va + i;
 			return -1;
 		}
+		byte = fake_at(va + i);
 		if (write)
-			fake.ram[offset] = at[i];
+			*byte = at[i];
 		else
-			at[i] = fake.ram[offset];
+			at[i] = *byte;
 	}
 	return 0;
 }

@@ -10,6 +10,8 @@
 #define FAKE_RAM 0x40000ull	   /* bytes of RAM, from 0 */
 #define FAKE_VA 0xffffffff80000000ull /* where half of it is mapped */
 #define FAKE_MAPPED (FAKE_RAM / 2)
+/* The last page below the gap of addresses is mapped too, to the end of RAM. */
+#define FAKE_EDGE 0x7ffffffff000ull
 #define FAKE_PORTS 8
 
 struct fake {

@@ -126,8 +126,8 @@ TEST_F(traps, no_handler_stops_the_guest)
 
 TEST_F(traps, stacks_that_take_no_frame)
 {
-	const uint64_t bad[] = { 0, 40, 0x800000000000, PVN_PV_HOLE_START, PVN_PV_HOLE_START + 0x20000, PVN_PV_HOLE_END,
-				 PVN_PV_HOLE_END + 8, FAKE_VA, FAKE_VA + 32, FAKE_VA + FAKE_MAPPED + 64, ~0ull, 0x7fffffffffff };
+	const uint64_t bad[] = { 0, 40, 0x800000000010, 0x800000000040, PVN_PV_HOLE_START, PVN_PV_HOLE_START + 0x20000, PVN_PV_HOLE_END,
+				 PVN_PV_HOLE_END + 8, FAKE_VA, FAKE_VA + 32, FAKE_VA + FAKE_MAPPED + 64, ~0ull, FAKE_EDGE + 0x20 };
 
 	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		fake.regs.rsp = bad[i];
@@ -355,6 +355,19 @@ TEST_F(traps, hlt)
 	EXPECT_EQ(1, fake.halts);
 	EXPECT_EQ(1, fake.vmm_calls);
 	EXPECT_EQ(PVN_HC_SCHED_YIELD, fake.vmm_nr);
+}
+
+TEST_F(traps, code_at_the_gap)
+{
+	fake.regs.rip = FAKE_EDGE + 0xffe;
+	gp_at("\xfb", 1);
+	EXPECT_EQ(FAKE_EDGE + 0xfff, fake.regs.rip);
+	EXPECT_TRUE(guest_interrupts_on(&fake.v));
+	/* Emulated, it would have to go on at no address. */
+	gp_at("\xfa", 1);
+	EXPECT_EQ(HANDLER + 13, fake.regs.rip);
+	EXPECT_EQ(FAKE_EDGE + 0xfff, ((uint64_t *)fake_at(fake.regs.rsp))[1]);
+	EXPECT_TRUE(guest_interrupts_on(&fake.v));
 }
 
 TEST_F(traps, code_at_the_end_of_a_page)
