@@ -26,6 +26,7 @@ CALL_TEXT = ["name", "since", "state", "summary", "text", "returns", "reads", "w
              "completion", "cost", "test"]
 CALL_FIELDS = CALL_TEXT + ["index", "modes", "args", "errors"]
 MAX_FAMILY = 32
+MONITOR_FAMILY_CALLS = 16  # a power of two, as in hv-core/monitor/hypercall_impl.h
 
 
 class TableError(Exception):
@@ -252,6 +253,22 @@ def make_dispatch(table):
     return "\n".join(out)
 
 
+def monitor_entry(call):
+    """What the monitor does for a call; None is a number that no call has."""
+    if call is None:
+        return ".call = hypercall_unknown, .plain = true"
+    if not call["monitor"] and not call["hvm"]:
+        return ".call = hypercall_not_served, .plain = true"
+    function = f"call_{call['symbol']}" if call["monitor"] else "hypercall_forward"
+    narrow = ((1 << len(call["args"])) - 1) & ~wide_mask(call)
+    multicall = call.get("multicall", True)
+    if call["family"]["bit"] is None and not narrow and multicall:
+        return f".call = {function}, .plain = true"
+    feature = call["family"]["feature"] if call["family"]["bit"] is not None else 0
+    return (f".call = {function}, .feature = {feature}, .narrow = 0x{narrow:x}, "
+            f".no_multicall = {'false' if multicall else 'true'}")
+
+
 def make_monitor(table):
     """The same for the monitor: functions for what it serves, checks for what it hands on."""
     out = ["/* SPDX-License-Identifier: GPL-2.0-only */",
@@ -269,19 +286,17 @@ def make_monitor(table):
                          for i, arg in enumerate(call["args"]))
         out.append(f"static pvn_s64 call_{call['symbol']}(struct monitor_call *c)\n{{")
         out.append(wrap(f"\treturn monitor_{call['symbol']}(c{passed});") + "\n}\n")
-    for family in table["family"]:
-        out.append(f"static const struct monitor_entry family_{family['name']}[] = {{")
-        for call in family["call"]:
-            narrow = ((1 << len(call["args"])) - 1) & ~wide_mask(call)
-            function = f"call_{call['symbol']}" if call["monitor"] else "hypercall_forward" if call["hvm"] else "NULL"
-            out.append(f"\t[{call['index']}] = {{ .call = {function}, .narrow = 0x{narrow:x}, .known = true, "
-                       f".no_multicall = {'false' if call.get('multicall', True) else 'true'} }},")
-        out.append("};\n")
-    out.append("static const struct monitor_family families[] = {")
-    for family in table["family"]:
-        bit = f"{family['feature']}" if family["bit"] is not None else "0"
-        out.append(f"\t[{family['number']}] = {{ .entry = family_{family['name']}, "
-                   f".count = {family['call'][-1]['index'] + 1}, .feature = {bit} }},")
+    out.append("/* By family and index, each place filled. */")
+    last = max(family["number"] for family in table["family"])
+    out.append(f"#define MONITOR_FAMILIES {last + 1}")
+    out.append("static const struct monitor_entry calls[MONITOR_FAMILIES][MONITOR_FAMILY_CALLS] = {")
+    by_number = {call["number"]: call for call in all_calls(table)}
+    for call in all_calls(table):
+        if call["index"] >= MONITOR_FAMILY_CALLS:
+            fail(f"call {call['symbol']}", f"the monitor's table has room for {MONITOR_FAMILY_CALLS} calls a family")
+    for number in range(last + 1):
+        for index in range(MONITOR_FAMILY_CALLS):
+            out.append(f"\t[{number}][{index}] = {{ {monitor_entry(by_number.get(number << 8 | index))} }},")
     out.append("};\n")
     out.append("#endif /* MONITOR_TABLE_PROTOTYPES */\n")
     return "\n".join(out)

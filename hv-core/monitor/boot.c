@@ -118,6 +118,7 @@ void boot_registers(struct monitor_vcpu *v)
 	v->ram = (uint8_t *)MONITOR_RAM_VA;
 	v->info = &v->own_info;
 	v->regs = (struct monitor_regs *)((char *)v + MONITOR_AREA_REGS);
+	v->call = (struct monitor_call){ .v = v, .args = &v->regs->rdi };
 	if (!v->shared.boot.vcpu)
 		vm.usable = v->shared.boot.offered[0] & MONITOR_EARLY_WORD0;
 

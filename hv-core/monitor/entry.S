@@ -119,7 +119,7 @@ syscall_entry:
 	movq	%r14, R_R14(%rsp)
 	movq	%r15, R_R15(%rsp)
 	movq	%gs:V_SELF, %rdi
-	movq	%rsp, %rsi
+	movq	%rax, %rsi
 	call	hypercall_handle
 	cmpq	$0, %gs:V_FULL_RETURN
 	jne	1f

@@ -7,9 +7,19 @@
 
 #include "arch.h"
 #include "hypercall_impl.h"
-#include "hypercall_table.inc"
 
-#define NR_FAMILIES (sizeof(families) / sizeof(families[0]))
+/* A number that no call has, and a call that nobody serves in pv mode. */
+static int64_t hypercall_unknown(struct monitor_call *c)
+{
+	return -PVN_ENOSYS;
+}
+
+static int64_t hypercall_not_served(struct monitor_call *c)
+{
+	return -PVN_ENOTSUP;
+}
+
+#include "hypercall_table.inc"
 
 int64_t hypercall_forward(struct monitor_call *c)
 {
@@ -40,36 +50,46 @@ static int64_t not_usable(const struct monitor_vcpu *v, uint32_t feature)
 	return v->vm->accepted ? -PVN_ENOTSUP : -PVN_ESTATE;
 }
 
-/*
- * The order of the checks is the interface's: docs/abi/errors.md. The caller's level comes first there; so far there is
- * no user mode, and whoever calls is the kernel.
- */
-int64_t hypercall_dispatch(struct monitor_call *c)
+/* NULL when its number is out of the table's bounds. */
+static inline const struct monitor_entry *find(uint64_t nr)
 {
-	uint64_t family = PVN_HC_FAMILY(c->nr), index = PVN_HC_INDEX(c->nr);
-	struct monitor_vcpu *v = c->v;
-	const struct monitor_entry *entry;
-	uint32_t feature;
+	uint64_t family = PVN_HC_FAMILY(nr), index = PVN_HC_INDEX(nr);
 
-	v->shared.counters.calls++;
-	if (family >= NR_FAMILIES || index >= families[family].count)
-		return -PVN_ENOSYS;
-	entry = &families[family].entry[index];
-	if (!entry->call)
-		return entry->known ? -PVN_ENOTSUP : -PVN_ENOSYS;
-	feature = families[family].feature;
-	if (feature && !(v->vm->usable & feature))
-		return not_usable(v, feature);
+	return family < MONITOR_FAMILIES && index < MONITOR_FAMILY_CALLS ? &calls[family][index] : NULL;
+}
+
+static int64_t checked(struct monitor_call *c, const struct monitor_entry *entry)
+{
+	if (entry->feature && !(c->v->vm->usable & entry->feature))
+		return not_usable(c->v, entry->feature);
 	if (c->in_multicall && entry->no_multicall)
 		return -PVN_EINVAL;
-	if (entry->narrow && !upper_halves_zero(c, entry->narrow))
+	if (!upper_halves_zero(c, entry->narrow))
 		return -PVN_EINVAL;
 	return entry->call(c);
 }
 
-int64_t hypercall_handle(struct monitor_vcpu *v, const struct monitor_regs *regs)
+/*
+ * The order of the checks is the interface's: docs/abi/errors.md. The caller's level comes first there; so far there is
+ * no user mode, and whoever calls is the kernel.
+ */
+static inline int64_t dispatch(struct monitor_call *c, uint64_t nr)
 {
-	struct monitor_call c = { .v = v, .nr = regs->rax, .args = &regs->rdi };
+	const struct monitor_entry *entry = find(nr);
 
-	return hypercall_dispatch(&c);
+	c->nr = nr;
+	c->v->shared.counters.calls++;
+	if (!entry)
+		return -PVN_ENOSYS;
+	return entry->plain ? entry->call(c) : checked(c, entry);
+}
+
+int64_t hypercall_dispatch(struct monitor_call *c)
+{
+	return dispatch(c, c->nr);
+}
+
+int64_t hypercall_handle(struct monitor_vcpu *v, uint64_t nr)
+{
+	return dispatch(&v->call, nr);
 }

@@ -3,17 +3,15 @@
 #ifndef MONITOR_HYPERCALL_IMPL_H
 #define MONITOR_HYPERCALL_IMPL_H
 
-struct monitor_entry {
-	int64_t (*call)(struct monitor_call *c); /* NULL: nobody serves it in pv mode */
-	uint8_t narrow;	 /* bit i: argument i has 32 bits, its upper half must be zero */
-	bool known;
-	bool no_multicall;
-};
+/* Room in the table, for each family: the generator refuses more. */
+#define MONITOR_FAMILY_CALLS 16
 
-struct monitor_family {
-	const struct monitor_entry *entry;
-	uint32_t count;
+struct monitor_entry {
+	int64_t (*call)(struct monitor_call *c);
 	uint32_t feature; /* bit of feature word 0; zero: always there */
+	uint8_t narrow;	  /* bit i: argument i has 32 bits, its upper half must be zero */
+	bool no_multicall;
+	bool plain;	  /* none of these to be checked: one test instead of three for core.null */
 };
 
 #endif

@@ -61,19 +61,7 @@ struct monitor_tss {
 
 #define GDT_ENTRIES 10
 
-struct monitor_vcpu {
-	struct monitor_shared shared;
-	struct monitor_vcpu *self;
-	struct monitor_regs *regs; /* at the end of the area */
-	struct monitor_vm *vm;
-	uint8_t *ram;		   /* guest-physical address 0, as the monitor sees it */
-	struct pvn_vcpu_info *info; /* shared with the guest, or own_info */
-	uint64_t full_return;	   /* leave this call by iretq with all of regs */
-	uint64_t user_gs_base;	   /* what the guest has in MSR_KERNEL_GS_BASE */
-	struct pvn_vcpu_info own_info;
-	uint64_t gdt[GDT_ENTRIES];
-	struct monitor_tss tss;
-};
+struct monitor_vcpu;
 
 struct monitor_call {
 	struct monitor_vcpu *v;
@@ -82,8 +70,23 @@ struct monitor_call {
 	bool in_multicall;
 };
 
+struct monitor_vcpu {
+	struct monitor_shared shared;
+	struct monitor_vcpu *self;
+	struct monitor_regs *regs; /* at the end of the area */
+	struct monitor_vm *vm;
+	uint8_t *ram;		   /* guest-physical address 0, as the monitor sees it */
+	struct pvn_vcpu_info *info; /* shared with the guest, or own_info */
+	struct monitor_call call;  /* the one that SYSCALL makes; its arguments are in regs */
+	uint64_t full_return;	   /* leave this call by iretq with all of regs */
+	uint64_t user_gs_base;	   /* what the guest has in MSR_KERNEL_GS_BASE */
+	struct pvn_vcpu_info own_info;
+	uint64_t gdt[GDT_ENTRIES];
+	struct monitor_tss tss;
+};
+
 /* hypercall.c: a call from kernel mode. The result; the caller's registers may have been replaced (full_return). */
-int64_t hypercall_handle(struct monitor_vcpu *v, const struct monitor_regs *regs);
+int64_t hypercall_handle(struct monitor_vcpu *v, uint64_t nr);
 int64_t hypercall_dispatch(struct monitor_call *c);
 /* Let the VMM serve it. */
 int64_t hypercall_forward(struct monitor_call *c);

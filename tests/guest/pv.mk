@@ -11,7 +11,7 @@ PV_GUESTS := $(addprefix $(OUT)/tests/tiny/,pv.elf pv_in_hole.elf pv_version.elf
 
 TEST_PROGRAMS += $(PV_GUESTS)
 
-$(OUT)/tests/tiny/pv_in_hole.elf: PV_GUEST_CFLAGS := $(PV_GUEST_CFLAGS) -fpie -mcmodel=small -DPV_BASE=0xffff800100000000
+$(OUT)/tests/tiny/pv_in_hole.elf: PV_GUEST_CFLAGS := $(PV_GUEST_CFLAGS) -mcmodel=large -DPV_BASE=0xffff800100000000
 $(OUT)/tests/tiny/pv_in_hole.elf: PV_GUEST_BASE := 0xffff800100000000
 $(OUT)/tests/tiny/pv_version.elf: PV_GUEST_CFLAGS += -DPV_NOTE_VERSION=0x20000
 $(OUT)/tests/tiny/pv_large.elf: PV_GUEST_CFLAGS += -DPV_LARGE=0x4000000

@@ -18,6 +18,7 @@ void fake_init(void)
 	fake.v.regs = &fake.regs;
 	fake.v.ram = fake.ram;
 	fake.v.info = &fake.v.own_info;
+	fake.v.call = (struct monitor_call){ .v = &fake.v, .args = &fake.regs.rdi };
 	fake.v.shared.boot.nr_vcpus = 1;
 	fake.v.shared.boot.ram[0] = (struct monitor_ram){ 0, FAKE_RAM };
 	fake.v.shared.boot.offered[0] = PVN_F0_CPU | PVN_F0_VCPU | PVN_F0_SCHED | PVN_F0_CONSOLE | PVN_F0_DEBUG;
@@ -47,7 +48,7 @@ int64_t fake_call(uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a
 	fake.regs.rdx = a2;
 	fake.regs.r10 = a3;
 	fake.regs.r8 = a4;
-	return hypercall_handle(&fake.v, &fake.regs);
+	return hypercall_handle(&fake.v, nr);
 }
 
 /* A byte at a time, as far as memory is mapped: like the hardware's, a failed copy may be partly done. */
