@@ -30,7 +30,8 @@ static void put_memory(struct monitor_report *r, const struct monitor_regs *regs
 			break;
 }
 
-static void stop(struct monitor_vcpu *v, const struct monitor_regs *regs, uint32_t kind, const char *text, uint64_t number)
+static void stop(struct monitor_vcpu *v, const struct monitor_regs *regs, uint32_t kind, const char *text,
+		 uint64_t number)
 {
 	struct monitor_report *r = &v->shared.report;
 

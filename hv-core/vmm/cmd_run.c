@@ -75,7 +75,8 @@ static void remove_pidfile(const char *path)
 		unlink(path);
 }
 
-static int load_pv(struct run *run, const struct boot_request *request, struct boot_state *boot, char *err, unsigned int errlen)
+static int load_pv(struct run *run, const struct boot_request *request, struct boot_state *boot, char *err,
+		   unsigned int errlen)
 {
 	struct pv_kernel kernel;
 	int ret;

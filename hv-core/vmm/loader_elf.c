@@ -150,7 +150,8 @@ int elf_note(const struct boot_request *req, const struct elf_file *elf, const c
 			*len = find_note(note, ph->p_filesz, owner, type, desc, room);
 		free(note);
 		if (ret) {
-			snprintf(err, errlen, "kernel %s is truncated: its notes lie beyond its end: copy it again", req->kernel);
+			snprintf(err, errlen, "kernel %s is truncated: its notes lie beyond its end: copy it again",
+				 req->kernel);
 			return -ENOEXEC;
 		}
 	}
@@ -254,7 +255,8 @@ int elf_start_info(const struct boot_request *req, uint64_t end, char *err, unsi
 	return 0;
 }
 
-int elf_open(const struct boot_request *req, int fd, uint64_t size, struct elf_file *elf, char *err, unsigned int errlen)
+int elf_open(const struct boot_request *req, int fd, uint64_t size, struct elf_file *elf, char *err,
+	     unsigned int errlen)
 {
 	int ret;
 

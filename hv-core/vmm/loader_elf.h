@@ -17,7 +17,8 @@ struct elf_file {
 };
 
 /* Each: 0, or -errno with a message in err. */
-int elf_open(const struct boot_request *req, int fd, uint64_t size, struct elf_file *elf, char *err, unsigned int errlen);
+int elf_open(const struct boot_request *req, int fd, uint64_t size, struct elf_file *elf, char *err,
+	     unsigned int errlen);
 /* Contents of a note, of at most `room` bytes; *len is 0 when there is none of that owner and type. */
 int elf_note(const struct boot_request *req, const struct elf_file *elf, const char *owner, uint32_t type, void *desc,
 	     uint64_t room, uint64_t *len, char *err, unsigned int errlen);

@@ -43,7 +43,8 @@ static int check_range(const struct boot_request *req, const Elf64_Phdr *ph, cha
 	if (last < va || last > UINT64_MAX - PAGE || !canonical(va) || !canonical(last) || (va ^ last) >> 63)
 		what = "is no range of addresses: build the kernel again";
 	else if (overlaps(va, ph->p_memsz, PVN_PV_HOLE_START, PVN_PV_HOLE_END))
-		what = "lies where the monitor has its place (0xffff800000000000 to 0xffff87ffffffffff): link it elsewhere";
+		what = "lies where the monitor has its place (0xffff800000000000 to 0xffff87ffffffffff): link it "
+		       "elsewhere";
 	else if (overlaps(va, ph->p_memsz, PVN_PV_DIRECT_MAP, DIRECT_MAP_END))
 		what = "lies where all RAM is mapped (from 0xffff888000000000, 512 GiB): link it elsewhere";
 	else if ((va ^ ph->p_paddr) & (PAGE - 1))
@@ -55,8 +56,8 @@ static int check_range(const struct boot_request *req, const Elf64_Phdr *ph, cha
 	return -ENOEXEC;
 }
 
-static int list_segments(const struct boot_request *req, const struct elf_file *elf, struct pv_kernel *kernel, char *err,
-			 unsigned int errlen)
+static int list_segments(const struct boot_request *req, const struct elf_file *elf, struct pv_kernel *kernel,
+			 char *err, unsigned int errlen)
 {
 	for (unsigned int i = 0; i < elf->eh.e_phnum; i++) {
 		const Elf64_Phdr *ph = &elf->ph[i];
@@ -103,18 +104,22 @@ static int read_note(const struct boot_request *req, const struct elf_file *elf,
 	if (ret)
 		return ret;
 	if (!len) {
-		snprintf(err, errlen, "%s is not made for pv mode (it has no Paravane note): use --mode hvm, or a kernel built for "
-			 "pv mode", req->kernel);
+		snprintf(err, errlen,
+			 "%s is not made for pv mode (it has no Paravane note): use --mode hvm, or a kernel built for "
+			 "pv mode",
+			 req->kernel);
 		return -ENOEXEC;
 	}
 	if (len != sizeof(*note) || note->flags || note->reserved) {
-		snprintf(err, errlen, "kernel %s has a malformed Paravane note (%llu bytes, flags %#x): build it again", req->kernel,
-			 (unsigned long long)len, note->flags);
+		snprintf(err, errlen, "kernel %s has a malformed Paravane note (%llu bytes, flags %#x): build it again",
+			 req->kernel, (unsigned long long)len, note->flags);
 		return -ENOEXEC;
 	}
 	if (note->version >> 16 != PVN_ABI_MAJOR) {
-		snprintf(err, errlen, "kernel %s was built for version %u of the interface, and this host speaks %u: build it "
-			 "against this version's headers", req->kernel, note->version >> 16, PVN_ABI_MAJOR);
+		snprintf(err, errlen,
+			 "kernel %s was built for version %u of the interface, and this host speaks %u: build it "
+			 "against this version's headers",
+			 req->kernel, note->version >> 16, PVN_ABI_MAJOR);
 		return -ENOEXEC;
 	}
 	return 0;
@@ -129,8 +134,10 @@ static int fill_page(const struct boot_request *req, const struct pv_kernel *ker
 	if (va % PAGE == 0 && find_executable(kernel, va, &gpa))
 		page = gmem_ptr(req->gmem, GPA(gpa), PAGE);
 	if (!page) {
-		snprintf(err, errlen, "kernel %s: the hypercall page that its note names, %#llx, is no whole page of an executable "
-			 "segment: build it again", req->kernel, (unsigned long long)va);
+		snprintf(err, errlen,
+			 "kernel %s: the hypercall page that its note names, %#llx, is no whole page of an executable "
+			 "segment: build it again",
+			 req->kernel, (unsigned long long)va);
 		return -ENOEXEC;
 	}
 	memset(page, PAGE_FILL, PAGE);
@@ -154,7 +161,8 @@ static int load(const struct boot_request *req, int fd, uint64_t size, struct pv
 	if (!ret)
 		ret = elf_load_segments(req, &elf, &end, err, errlen);
 	if (!ret && !find_executable(kernel, note.entry, &gpa)) {
-		snprintf(err, errlen, "kernel %s: the entry that its note names, %#llx, is in no executable segment: build it again",
+		snprintf(err, errlen,
+			 "kernel %s: the entry that its note names, %#llx, is in no executable segment: build it again",
 			 req->kernel, (unsigned long long)note.entry);
 		ret = -ENOEXEC;
 	}
@@ -184,11 +192,13 @@ int loader_load_pv(const struct boot_request *req, struct pv_kernel *kernel, cha
 		snprintf(err, errlen, "kernel %s: %s while reading it", req->kernel, strerror(-ret));
 	} else if (bzimage_recognise(head, len)) {
 		ret = -ENOEXEC;
-		snprintf(err, errlen, "%s is a bzImage, and pv mode takes an ELF vmlinux made for it: give that, or use --mode hvm",
+		snprintf(err, errlen,
+			 "%s is a bzImage, and pv mode takes an ELF vmlinux made for it: give that, or use --mode hvm",
 			 req->kernel);
 	} else if (!elf_recognise(head, len)) {
 		ret = -ENOEXEC;
-		snprintf(err, errlen, "%s is not an ELF kernel: --mode pv takes an ELF vmlinux made for pv mode", req->kernel);
+		snprintf(err, errlen, "%s is not an ELF kernel: --mode pv takes an ELF vmlinux made for pv mode",
+			 req->kernel);
 	} else {
 		ret = load(req, fd, size, kernel, err, errlen);
 	}

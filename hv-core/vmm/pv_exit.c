@@ -18,8 +18,9 @@ static void print_registers(const struct monitor_regs *r)
 		const char *name;
 		pvn_u64 value;
 	} list[] = {
-		{ "rax", r->rax }, { "rbx", r->rbx }, { "rcx", r->rcx }, { "rdx", r->rdx }, { "rsi", r->rsi }, { "rdi", r->rdi },
-		{ "rbp", r->rbp }, { "rsp", r->rsp }, { "r8 ", r->r8 },	 { "r9 ", r->r9 },  { "r10", r->r10 }, { "r11", r->r11 },
+		{ "rax", r->rax }, { "rbx", r->rbx }, { "rcx", r->rcx }, { "rdx", r->rdx },
+		{ "rsi", r->rsi }, { "rdi", r->rdi }, { "rbp", r->rbp }, { "rsp", r->rsp },
+		{ "r8 ", r->r8 },  { "r9 ", r->r9 },  { "r10", r->r10 }, { "r11", r->r11 },
 		{ "r12", r->r12 }, { "r13", r->r13 }, { "r14", r->r14 }, { "r15", r->r15 },
 	};
 	unsigned int i;
@@ -27,7 +28,8 @@ static void print_registers(const struct monitor_regs *r)
 	fprintf(stderr, "  rip %016llx  rflags %08llx  cs %llx  ss %llx\n", (unsigned long long)r->rip,
 		(unsigned long long)r->rflags, (unsigned long long)r->cs, (unsigned long long)r->ss);
 	for (i = 0; i < sizeof(list) / sizeof(list[0]); i++)
-		fprintf(stderr, "  %s %016llx%s", list[i].name, (unsigned long long)list[i].value, i % 4 == 3 ? "\n" : "");
+		fprintf(stderr, "  %s %016llx%s", list[i].name, (unsigned long long)list[i].value,
+			i % 4 == 3 ? "\n" : "");
 }
 
 static void print_code(const struct monitor_report *r)
@@ -96,7 +98,8 @@ bool pv_monitor_command(struct vcpu *vcpu, uint32_t command)
 	char text[MONITOR_TEXT_BYTES];
 
 	if (command != MONITOR_STOP) {
-		machine_stop(m, STOP_HOST_ERROR, "vCPU %u: the monitor gave a command that is not known: %#x", vcpu->index, command);
+		machine_stop(m, STOP_HOST_ERROR, "vCPU %u: the monitor gave a command that is not known: %#x",
+			     vcpu->index, command);
 		return false;
 	}
 	memcpy(&report, &pv_monitor_shared(vcpu->vm, vcpu->index)->report, sizeof(report));

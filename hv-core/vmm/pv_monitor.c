@@ -38,10 +38,10 @@
 extern const uint8_t monitor_image[], monitor_image_end[];
 
 struct pv_monitor {
-	uint64_t gpa;	   /* above all RAM */
+	uint64_t gpa; /* above all RAM */
 	uint64_t bytes;
 	uint8_t *host;
-	uint64_t areas;	   /* offset of the first vCPU's area */
+	uint64_t areas; /* offset of the first vCPU's area */
 	struct pv_tables tables;
 };
 
@@ -88,8 +88,10 @@ static int choose_place(struct vm *vm, struct pv_monitor *mon, char *err, unsign
 	most = mon->gpa < PVN_PV_DIRECT_MAX ? mon->gpa : PVN_PV_DIRECT_MAX;
 	if (end <= most)
 		return 0;
-	snprintf(err, errlen, "--memory is too much for pv mode on this host: guest memory would end at %#llx, and the monitor "
-		 "needs what is above %#llx: give less", (unsigned long long)end, (unsigned long long)most);
+	snprintf(err, errlen,
+		 "--memory is too much for pv mode on this host: guest memory would end at %#llx, and the monitor "
+		 "needs what is above %#llx: give less",
+		 (unsigned long long)end, (unsigned long long)most);
 	return -EINVAL;
 }
 
@@ -113,8 +115,8 @@ int pv_monitor_create(struct vm *vm, char *err, unsigned int errlen)
 	mon->host = mmap(NULL, mon->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (mon->host == MAP_FAILED) {
 		ret = -errno;
-		snprintf(err, errlen, "cannot reserve %llu KiB for the monitor: %s", (unsigned long long)mon->bytes >> 10,
-			 strerror(-ret));
+		snprintf(err, errlen, "cannot reserve %llu KiB for the monitor: %s",
+			 (unsigned long long)mon->bytes >> 10, strerror(-ret));
 		goto free_monitor;
 	}
 	madvise(mon->host, mon->bytes, MADV_DONTDUMP);
@@ -207,9 +209,11 @@ static int make_tables(struct vm *vm, const struct monitor_image *header, const 
 	if (!ret)
 		ret = map_kernel(vm->monitor, kernel);
 	if (ret == -EEXIST)
-		snprintf(err, errlen, "kernel %s has two segments at one virtual address: build it again", vm->opt->kernel);
+		snprintf(err, errlen, "kernel %s has two segments at one virtual address: build it again",
+			 vm->opt->kernel);
 	else if (ret)
-		snprintf(err, errlen, "kernel %s is larger than pv mode's first page tables can map (some 2 GiB): make it smaller",
+		snprintf(err, errlen,
+			 "kernel %s is larger than pv mode's first page tables can map (some 2 GiB): make it smaller",
 			 vm->opt->kernel);
 	return ret;
 }
@@ -229,7 +233,8 @@ static void fill_boot(struct vm *vm, const struct pv_kernel *kernel, struct moni
 		boot->ram[i] = (struct monitor_ram){ gm->region[i].start, gm->region[i].size };
 }
 
-int pv_monitor_load(struct vm *vm, const struct pv_kernel *kernel, struct boot_state *boot, char *err, unsigned int errlen)
+int pv_monitor_load(struct vm *vm, const struct pv_kernel *kernel, struct boot_state *boot, char *err,
+		    unsigned int errlen)
 {
 	struct monitor_image header;
 	int ret;

@@ -22,7 +22,8 @@ struct vm;
 int pv_monitor_create(struct vm *vm, char *err, unsigned int errlen);
 void pv_monitor_destroy(struct vm *vm);
 /* Image, tables, areas; the first vCPU's registers in *boot. */
-int pv_monitor_load(struct vm *vm, const struct pv_kernel *kernel, struct boot_state *boot, char *err, unsigned int errlen);
+int pv_monitor_load(struct vm *vm, const struct pv_kernel *kernel, struct boot_state *boot, char *err,
+		    unsigned int errlen);
 
 /* What a vCPU and its monitor share. */
 const struct monitor_shared *pv_monitor_shared(const struct vm *vm, unsigned int vcpu);
@@ -36,10 +37,10 @@ bool pv_in_monitor(const struct kvm_regs *regs);
 
 /* pv_tables.c: the page tables that the guest starts with, in the monitor's memory. */
 struct pv_tables {
-	uint8_t *host;	    /* the monitor's memory */
-	uint64_t gpa;	    /* where the VM has it */
+	uint8_t *host; /* the monitor's memory */
+	uint64_t gpa; /* where the VM has it */
 	uint64_t at, bytes; /* next free byte; how many there are */
-	uint64_t top;	    /* offset of the top-level table */
+	uint64_t top; /* offset of the top-level table */
 };
 
 #define PV_PTE_PRESENT 0x1ull
