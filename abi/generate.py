@@ -262,7 +262,8 @@ def monitor_entry(call):
     function = f"call_{call['symbol']}" if call["monitor"] else "hypercall_forward"
     narrow = ((1 << len(call["args"])) - 1) & ~wide_mask(call)
     multicall = call.get("multicall", True)
-    if call["family"]["bit"] is None and not narrow and multicall:
+    # entry.S hands a plain call nothing at all, so it has no arguments, and it is not the VMM's.
+    if call["family"]["bit"] is None and not call["args"] and multicall and call["monitor"]:
         return f".call = {function}, .plain = true"
     feature = call["family"]["feature"] if call["family"]["bit"] is not None else 0
     return (f".call = {function}, .feature = {feature}, .narrow = 0x{narrow:x}, "
@@ -280,6 +281,8 @@ def make_monitor(table):
     early = [family["feature"] for family in table["family"] if family.get("early") and family["bit"] is not None]
     out.append("\n/* Families that answer before the guest has accepted any feature. */")
     out.append(f"#define MONITOR_EARLY_WORD0 ({' | '.join(early)})")
+    out.append("/* Rows of the table by family. */")
+    out.append(f"#define MONITOR_FAMILIES {max(family['number'] for family in table['family']) + 1}")
     out.append("\n#ifndef MONITOR_TABLE_PROTOTYPES\n")
     for call in own:
         passed = "".join(f", (pvn_u32)c->args[{i}]" if arg[1] == "u32" else f", c->args[{i}]"
@@ -288,8 +291,7 @@ def make_monitor(table):
         out.append(wrap(f"\treturn monitor_{call['symbol']}(c{passed});") + "\n}\n")
     out.append("/* By family and index, each place filled. */")
     last = max(family["number"] for family in table["family"])
-    out.append(f"#define MONITOR_FAMILIES {last + 1}")
-    out.append("static const struct monitor_entry calls[MONITOR_FAMILIES][MONITOR_FAMILY_CALLS] = {")
+    out.append("const struct monitor_entry monitor_calls[MONITOR_FAMILIES][MONITOR_FAMILY_CALLS] = {")
     by_number = {call["number"]: call for call in all_calls(table)}
     for call in all_calls(table):
         if call["index"] >= MONITOR_FAMILY_CALLS:

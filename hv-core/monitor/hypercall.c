@@ -55,7 +55,7 @@ static inline const struct monitor_entry *find(uint64_t nr)
 {
 	uint64_t family = PVN_HC_FAMILY(nr), index = PVN_HC_INDEX(nr);
 
-	return family < MONITOR_FAMILIES && index < MONITOR_FAMILY_CALLS ? &calls[family][index] : NULL;
+	return family < MONITOR_FAMILIES && index < MONITOR_FAMILY_CALLS ? &monitor_calls[family][index] : NULL;
 }
 
 static int64_t checked(struct monitor_call *c, const struct monitor_entry *entry)
@@ -81,7 +81,7 @@ static inline int64_t dispatch(struct monitor_call *c, uint64_t nr)
 	c->v->shared.counters.calls++;
 	if (!entry)
 		return -PVN_ENOSYS;
-	return entry->plain ? entry->call(c) : checked(c, entry);
+	return entry->plain ? entry->call(NULL) : checked(c, entry);
 }
 
 int64_t hypercall_dispatch(struct monitor_call *c)

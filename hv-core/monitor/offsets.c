@@ -2,6 +2,8 @@
 /* The one table of what assembly knows of C structures: compiled to text, of which the build makes offsets.h. */
 #include "monitor.h"
 
+#include "hypercall_impl.h"
+
 #define DEFINE(name, value) __asm__ __volatile__("->" #name " %c0" : : "i"(value))
 
 void offsets(void);
@@ -9,6 +11,10 @@ void offsets(void)
 {
 	DEFINE(V_SELF, offsetof(struct monitor_vcpu, self));
 	DEFINE(V_REGS, offsetof(struct monitor_vcpu, regs));
+	DEFINE(V_CALLS, offsetof(struct monitor_vcpu, shared.counters.calls));
+	DEFINE(E_CALL, offsetof(struct monitor_entry, call));
+	DEFINE(E_PLAIN, offsetof(struct monitor_entry, plain));
+	DEFINE(CALLS_LAST, (MONITOR_FAMILIES << 8) - 1);
 	DEFINE(V_FULL_RETURN, offsetof(struct monitor_vcpu, full_return));
 	DEFINE(R_R15, offsetof(struct monitor_regs, r15));
 	DEFINE(R_R14, offsetof(struct monitor_regs, r14));

@@ -168,6 +168,50 @@ pv_int3_registers:
 	popq	%rbx
 	ret
 
+	.globl	pv_call_registers
+pv_call_registers:
+	pushq	%rbx
+	pushq	%rbp
+	pushq	%r12
+	pushq	%r13
+	pushq	%r14
+	pushq	%r15
+	movq	$0, pv_lost(%rip)
+	movq	%rdi, %rax
+	movq	$0x102, %rbx
+	movq	$0x104, %rdx
+	movq	$0x105, %rsi
+	movq	$0x106, %rdi
+	movq	$0x107, %rbp
+	movq	$0x108, %r8
+	movq	$0x109, %r9
+	movq	$0x10a, %r10
+	movq	$0x10c, %r12
+	movq	$0x10d, %r13
+	movq	$0x10e, %r14
+	movq	$0x10f, %r15
+	call	pv_page
+	check	%rbx, 0x102, 1
+	check	%rdx, 0x104, 3
+	check	%rsi, 0x105, 4
+	check	%rdi, 0x106, 5
+	check	%rbp, 0x107, 6
+	check	%r8, 0x108, 7
+	check	%r9, 0x109, 8
+	check	%r10, 0x10a, 9
+	check	%r12, 0x10c, 11
+	check	%r13, 0x10d, 12
+	check	%r14, 0x10e, 13
+	check	%r15, 0x10f, 14
+	movq	pv_lost(%rip), %rax
+	popq	%r15
+	popq	%r14
+	popq	%r13
+	popq	%r12
+	popq	%rbp
+	popq	%rbx
+	ret
+
 /* The last bytes of the lower half: a segment of its own. */
 	.section .edge, "ax"
 	.skip	4093

@@ -46,6 +46,8 @@ extern uint64_t pv_start_rsp, pv_start_rflags;
 extern char pv_page[], pv_start[], pv_trap_entries[], pv_end[];
 
 uint64_t pv_int3_registers(void);
+/* The same over a call, whose arguments are small numbers; rax, rcx and r11 may be lost. */
+uint64_t pv_call_registers(uint64_t nr);
 int64_t pv_return_to(const struct pvn_return_frame *frame);
 void pv_trap_return(void);
 

@@ -124,6 +124,15 @@ static void test_forwarded(void)
 	pv_equal(-PVN_EFAULT, pvn_core_multicall(1ull << ((leaf[0] & 0xff) - 1), 1, 0), "nor of the monitor's");
 }
 
+/* Over a call that the monitor makes at once, one that it checks first, and one of the VMM's. */
+static void test_kept_registers(void)
+{
+	pv_equal(0, (int64_t)pv_call_registers(PVN_HC_CORE_NULL), "core.null keeps all registers but rcx and r11");
+	pv_equal(0, (int64_t)pv_call_registers(PVN_HC_CORE_FEATURES), "core.features, too");
+	pv_equal(0, (int64_t)pv_call_registers(PVN_HC_TIME_CLOCK), "time.clock, too");
+	pv_equal(0, (int64_t)pv_call_registers(0x4242), "an unknown number, too");
+}
+
 static void test_multicall(void)
 {
 	for (unsigned int i = 0; i < 64; i++)
@@ -398,10 +407,12 @@ static void test_edge(void)
 {
 	unsigned int before = pv_trapped.count;
 
-	PV_TRY("jmp *%0", : : "r"(PV_EDGE), "a"(PVN_HC_CORE_VERSION) : "r11", "rcx", "memory");
+	PV_TRY("movl $0x5a5, %%ebx; movl $0x15a5, %%r15d; jmp *%0", : : "d"(PV_EDGE), "a"(PVN_HC_CORE_VERSION)
+	       : "rbx", "r15", "r11", "rcx", "memory");
 	trapped(before, 13, "SYSCALL as the last one below the gap");
 	pv_equal(PV_EDGE + 2, (int64_t)pv_trapped.frame.hw.rip, "the call was made, and its return faults");
 	pv_equal(PVN_ABI_VERSION, (int64_t)pv_trapped.frame.rax, "with its result");
+	pv_result(pv_trapped.frame.rbx == 0x5a5 && pv_trapped.frame.r15 == 0x15a5, "and all registers kept");
 	PV_TRY("jmp *%0", : : "r"(PV_EDGE - 1), "a"(PVN_HC_CORE_NULL) : "r11", "rcx", "memory");
 	trapped(before + 1, 13, "CLI before it is emulated");
 	pv_equal(PV_EDGE + 2, (int64_t)pv_trapped.frame.hw.rip, "and the call after it made");
@@ -532,6 +543,7 @@ void pv_test(const char *line)
 	test_start();
 	test_core();
 	test_forwarded();
+	test_kept_registers();
 	test_multicall();
 	test_trap_table();
 	test_info();
