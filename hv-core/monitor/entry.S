@@ -7,7 +7,6 @@
  * Faults on the monitor's way to guest memory are the only exceptions that it may cause itself; they nest on its
  * stack, below whatever it was doing, and touch no GS.
  */
-#include <paravane/hypercall_nr.h>
 #include <paravane/cpuid.h>
 
 #include "interface.h"

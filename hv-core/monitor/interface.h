@@ -80,10 +80,9 @@ struct monitor_ram {
 /* writer: VMM, before the vCPU starts. */
 struct monitor_boot {
 	pvn_u32 vcpu;
-	pvn_u32 nr_vcpus;
+	pvn_u32 reserved;
 	pvn_u64 entry;	    /* of the guest, virtual */
 	pvn_u64 start_info; /* guest-physical */
-	pvn_u64 cr3;	    /* the guest's top-level table, monitor-physical */
 	pvn_u32 offered[4]; /* feature words */
 	struct monitor_ram ram[2];
 };

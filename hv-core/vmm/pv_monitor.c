@@ -223,10 +223,8 @@ static void fill_boot(struct vm *vm, const struct pv_kernel *kernel, struct moni
 	const struct gmem *gm = &vm->m.gmem;
 
 	boot->vcpu = 0;
-	boot->nr_vcpus = vm->m.nr_vcpus;
 	boot->entry = kernel->entry;
 	boot->start_info = kernel->start_info;
-	boot->cr3 = vm->monitor->gpa + vm->monitor->tables.top;
 	for (unsigned int i = 0; i < 4; i++)
 		boot->offered[i] = hypercalls_offered(vm->m.hypercall, i);
 	for (unsigned int i = 0; i < gm->nr_regions; i++)

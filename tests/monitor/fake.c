@@ -19,7 +19,6 @@ void fake_init(void)
 	fake.v.ram = fake.ram;
 	fake.v.info = &fake.v.own_info;
 	fake.v.call = (struct monitor_call){ .v = &fake.v, .args = &fake.regs.rdi };
-	fake.v.shared.boot.nr_vcpus = 1;
 	fake.v.shared.boot.ram[0] = (struct monitor_ram){ 0, FAKE_RAM };
 	fake.v.shared.boot.offered[0] = PVN_F0_CPU | PVN_F0_VCPU | PVN_F0_SCHED | PVN_F0_CONSOLE | PVN_F0_DEBUG;
 	fake.vm.usable = fake.v.shared.boot.offered[0] & MONITOR_EARLY_WORD0;
