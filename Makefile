@@ -36,6 +36,7 @@ GENERATED :=
 include $(wildcard abi/module.mk)
 include $(wildcard shared-ring/module.mk)
 include $(wildcard hv-core/audit/module.mk)
+include $(wildcard hv-core/monitor/module.mk)
 include $(wildcard hv-core/vmm/module.mk)
 include $(wildcard pv-drivers/module.mk)
 include $(wildcard benchmarks/module.mk)

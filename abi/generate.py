@@ -26,6 +26,7 @@ CALL_TEXT = ["name", "since", "state", "summary", "text", "returns", "reads", "w
              "completion", "cost", "test"]
 CALL_FIELDS = CALL_TEXT + ["index", "modes", "args", "errors"]
 MAX_FAMILY = 32
+MONITOR_FAMILY_CALLS = 16  # a power of two, as in hv-core/monitor/hypercall_impl.h
 
 
 class TableError(Exception):
@@ -66,7 +67,7 @@ def check_call(family, call, errors):
         if not isinstance(call[field], str) or not call[field].strip():
             fail(where, f"the field '{field}' is empty")
     for field in call:
-        if field not in CALL_FIELDS + ["multicall"]:
+        if field not in CALL_FIELDS + ["multicall", "monitor"]:
             fail(where, f"unknown field '{field}'")
     if not re.fullmatch(r"[a-z][a-z0-9_]*", call["name"]):
         fail(where, "the name is not a C name in lower case")
@@ -78,6 +79,8 @@ def check_call(family, call, errors):
         fail(where, f"cost '{call['cost']}' is none of {', '.join(COSTS)}")
     if not call["modes"] or any(mode not in MODES for mode in call["modes"]):
         fail(where, f"modes must name some of {', '.join(MODES)}")
+    if call.get("monitor") and "pv" not in call["modes"]:
+        fail(where, "the monitor serves calls of pv mode only")
     if len(call["args"]) > len(REGISTERS):
         fail(where, f"more than {len(REGISTERS)} arguments")
     for arg in call["args"]:
@@ -126,6 +129,7 @@ def load(path):
             call["number"] = family["number"] << 8 | call["index"]
             call["symbol"] = f"{family['name']}_{call['name']}"
             call["hvm"] = "hvm" in call["modes"]
+            call["monitor"] = call.get("monitor", False)
         family["call"].sort(key=lambda call: call["index"])
     table["family"].sort(key=lambda family: family["number"])
     return table
@@ -148,7 +152,7 @@ def common_errors(call):
         found.append(("PVN_ENOTSUP", "the host does not offer the family, or the guest did not accept it"))
     if call["modes"] == ["pv"] and not any(entry[0] == "PVN_ENOTSUP" and "hvm" in entry[1]
                                            for entry in call["errors"]):
-        found.append(("PVN_ENOTSUP", "in hvm mode"))
+        found.append(("PVN_ENOTSUP", "in hvm mode" if call["monitor"] else "in hvm mode, and so far in pv mode"))
     return found
 
 
@@ -236,7 +240,8 @@ def make_dispatch(table):
             out.append(f"\t[{call['index']}] = {{ .call = {function}, .name = \"{family['name']}.{call['name']}\",\n"
                        f"\t\t.since = {major} << 16 | {minor}, .nr_args = {len(call['args'])}, "
                        f".narrow = 0x{narrow:x}, .known = true, "
-                       f".no_multicall = {'false' if call.get('multicall', True) else 'true'} }},")
+                       f".no_multicall = {'false' if call.get('multicall', True) else 'true'}, "
+                       f".in_monitor = {'true' if call['monitor'] else 'false'} }},")
         out.append("};\n")
     out.append("static const struct hypercall_family families[] = {")
     for family in table["family"]:
@@ -245,6 +250,57 @@ def make_dispatch(table):
                    f".count = {family['call'][-1]['index'] + 1}, .feature = {bit} }},")
     out.append("};\n")
     out.append("#endif /* HYPERCALL_TABLE_PROTOTYPES */\n")
+    return "\n".join(out)
+
+
+def monitor_entry(call):
+    """What the monitor does for a call; None is a number that no call has."""
+    if call is None:
+        return ".call = hypercall_unknown, .plain = true"
+    if not call["monitor"] and not call["hvm"]:
+        return ".call = hypercall_not_served, .plain = true"
+    function = f"call_{call['symbol']}" if call["monitor"] else "hypercall_forward"
+    narrow = ((1 << len(call["args"])) - 1) & ~wide_mask(call)
+    multicall = call.get("multicall", True)
+    # entry.S hands a plain call nothing at all, so it has no arguments, and it is not the VMM's.
+    if call["family"]["bit"] is None and not call["args"] and multicall and call["monitor"]:
+        return f".call = {function}, .plain = true"
+    feature = call["family"]["feature"] if call["family"]["bit"] is not None else 0
+    return (f".call = {function}, .feature = {feature}, .narrow = 0x{narrow:x}, "
+            f".no_multicall = {'false' if multicall else 'true'}")
+
+
+def make_monitor(table):
+    """The same for the monitor: functions for what it serves, checks for what it hands on."""
+    out = ["/* SPDX-License-Identifier: GPL-2.0-only */",
+           "/* Made by abi/generate.py from abi/hypercalls.toml: change that, not this. */\n/* Prototypes for the families' files; the rest for hypercall.c. */\n"]
+    own = [call for call in all_calls(table) if call["monitor"]]
+    for call in own:
+        params = "".join(f", {GUEST_TYPE[arg[1]]} {arg[0]}" for arg in call["args"])
+        out.append(wrap(f"pvn_s64 monitor_{call['symbol']}(struct monitor_call *c{params});"))
+    early = [family["feature"] for family in table["family"] if family.get("early") and family["bit"] is not None]
+    out.append("\n/* Families that answer before the guest has accepted any feature. */")
+    out.append(f"#define MONITOR_EARLY_WORD0 ({' | '.join(early)})")
+    out.append("/* Rows of the table by family. */")
+    out.append(f"#define MONITOR_FAMILIES {max(family['number'] for family in table['family']) + 1}")
+    out.append("\n#ifndef MONITOR_TABLE_PROTOTYPES\n")
+    for call in own:
+        passed = "".join(f", (pvn_u32)c->args[{i}]" if arg[1] == "u32" else f", c->args[{i}]"
+                         for i, arg in enumerate(call["args"]))
+        out.append(f"static pvn_s64 call_{call['symbol']}(struct monitor_call *c)\n{{")
+        out.append(wrap(f"\treturn monitor_{call['symbol']}(c{passed});") + "\n}\n")
+    out.append("/* By family and index, each place filled. */")
+    last = max(family["number"] for family in table["family"])
+    out.append("const struct monitor_entry monitor_calls[MONITOR_FAMILIES][MONITOR_FAMILY_CALLS] = {")
+    by_number = {call["number"]: call for call in all_calls(table)}
+    for call in all_calls(table):
+        if call["index"] >= MONITOR_FAMILY_CALLS:
+            fail(f"call {call['symbol']}", f"the monitor's table has room for {MONITOR_FAMILY_CALLS} calls a family")
+    for number in range(last + 1):
+        for index in range(MONITOR_FAMILY_CALLS):
+            out.append(f"\t[{number}][{index}] = {{ {monitor_entry(by_number.get(number << 8 | index))} }},")
+    out.append("};\n")
+    out.append("#endif /* MONITOR_TABLE_PROTOTYPES */\n")
     return "\n".join(out)
 
 
@@ -320,8 +376,10 @@ def make_family_page(family):
            f"Family {family['number']}. {feature}{early} Words used here are in [README.md](README.md); " \
            "transport and registers in [transport.md](transport.md).\n\n"
     if all(call["modes"] == ["pv"] for call in family["call"]):
-        head += "These calls are for pv mode. No host offers the feature yet: the numbers are fixed, and the " \
-                "meanings below may still be refined until one does. In hvm mode each is answered with PVN_ENOTSUP.\n\n"
+        served = [f"{family['name']}.{call['name']}" for call in family["call"] if call["monitor"]]
+        head += "These calls are for pv mode; in hvm mode each is answered with PVN_ENOTSUP. "
+        head += f"Served so far: {', '.join(served)}. The others" if served else "None is served yet: they"
+        head += " answer PVN_ENOTSUP; their numbers are fixed, their meanings may still be refined.\n\n"
     return head + "\n".join(make_page(call) for call in family["call"])
 
 
@@ -341,6 +399,7 @@ def make_all(table):
         "abi/include/paravane/hypercall_nr.h": make_numbers(table),
         "abi/include/paravane/hypercall_proto.h": make_wrappers(table),
         "hv-core/vmm/hypercall_table.inc": make_dispatch(table),
+        "hv-core/monitor/hypercall_table.inc": make_monitor(table),
         "abi/decode/hypercall_decode_table.h": make_decoder(table),
         "tests/abi/documented_errors.inc": make_documented_errors(table),
         "docs/abi/calls.md": make_index(table),

@@ -13,6 +13,7 @@
 #include "hypercall.h"
 #include "kvm_probe.h"
 #include "loader.h"
+#include "pv_monitor.h"
 #include "run.h"
 #include "vcpu.h"
 
@@ -74,6 +75,16 @@ static void remove_pidfile(const char *path)
 		unlink(path);
 }
 
+static int load_pv(struct run *run, const struct boot_request *request, struct boot_state *boot, char *err,
+		   unsigned int errlen)
+{
+	struct pv_kernel kernel;
+	int ret;
+
+	ret = loader_load_pv(request, &kernel, err, errlen);
+	return ret ? ret : pv_monitor_load(&run->vm, &kernel, boot, err, errlen);
+}
+
 /* Tables and kernel into guest memory, then vCPUs that start there. */
 static int load_guest(struct run *run, char *err, unsigned int errlen)
 {
@@ -94,7 +105,7 @@ static int load_guest(struct run *run, char *err, unsigned int errlen)
 		return ret;
 	}
 	request.rsdp = acpi_rsdp_address().v;
-	ret = loader_load(&request, &boot, err, errlen);
+	ret = run->opt.pv ? load_pv(run, &request, &boot, err, errlen) : loader_load(&request, &boot, err, errlen);
 	if (ret)
 		return ret;
 	return vcpu_create_all(&run->vm, &boot, err, errlen);
@@ -121,7 +132,7 @@ static void tell_end(const struct run *run, enum stop_reason reason)
 {
 	static const char *const words[] = {
 		[STOP_GUEST_CRASH] = "the guest crashed",
-		[STOP_GUEST_FAULT] = "the guest broke the device contract",
+		[STOP_GUEST_FAULT] = "the guest broke the contract",
 		[STOP_HOST_ERROR] = "the host failed",
 		[STOP_KILLED] = "ended",
 	};

@@ -141,6 +141,53 @@ static void set_topology(struct cpuid_list *list, unsigned int apic_id, unsigned
 	}
 }
 
+#define BIT(n) (1u << (n))
+
+/*
+ * What a kernel at level 3 cannot use, or would believe itself protected by: its pages are user pages to the CPU. Hidden
+ * until the monitor serves it, or for good.
+ */
+static const struct cpuid_mask pv_masks[] = {
+	{ 1, 0, {
+		/* ecx: MONITOR, VMX, PCID, x2APIC, TSC deadline; XSAVE, and with it FMA, AVX, F16C */
+		[2] = BIT(3) | BIT(5) | BIT(17) | BIT(21) | BIT(24) | BIT(26) | BIT(27) | BIT(12) | BIT(28) | BIT(29),
+		/* edx: machine checks, local APIC, SYSENTER, MTRR, global pages */
+		[3] = BIT(7) | BIT(14) | BIT(9) | BIT(11) | BIT(12) | BIT(13),
+	} },
+	{ 7, 0, {
+		/* ebx: FSGSBASE, SMEP, INVPCID, SMAP; AVX2, AVX-512 */
+		[1] = BIT(0) | BIT(7) | BIT(10) | BIT(20) | BIT(5) | BIT(16) | BIT(17) | BIT(21) | BIT(26) | BIT(27) | BIT(28) |
+		      BIT(30) | BIT(31),
+		/* ecx: UMIP, protection keys, shadow stacks, LA57; AVX-512's and VEX-coded others */
+		[2] = BIT(2) | BIT(3) | BIT(4) | BIT(7) | BIT(16) | BIT(1) | BIT(6) | BIT(9) | BIT(10) | BIT(11) | BIT(12) | BIT(14),
+		/* edx: AVX-512's others, indirect-branch tracking, AMX */
+		[3] = BIT(2) | BIT(3) | BIT(8) | BIT(20) | BIT(22) | BIT(23) | BIT(24) | BIT(25),
+	} },
+	/* SVM, XOP, FMA4 */
+	{ 0x80000001, 0, { [2] = BIT(2) | BIT(11) | BIT(16) } },
+};
+
+static void mask_leaf(struct cpuid_list *list, const struct cpuid_mask *mask)
+{
+	struct kvm_cpuid_entry2 *e = find(list, mask->leaf, mask->subleaf);
+
+	if (!e)
+		return;
+	e->eax &= ~mask->clear[0];
+	e->ebx &= ~mask->clear[1];
+	e->ecx &= ~mask->clear[2];
+	e->edx &= ~mask->clear[3];
+}
+
+/* KVM's own services are asked for by registers that level 3 does not reach. */
+static void set_pv_features(struct cpuid_list *list)
+{
+	for (unsigned int i = 0; i < sizeof(pv_masks) / sizeof(pv_masks[0]); i++)
+		mask_leaf(list, &pv_masks[i]);
+	drop(list, KVM_CPUID_SIGNATURE, KVM_CPUID_FEATURES);
+	drop(list, 0xd, 0xd);
+}
+
 static void set_features(struct vcpu *vcpu, struct cpuid_list *list)
 {
 	const struct run_options *opt = vcpu->vm->opt;
@@ -159,17 +206,10 @@ static void set_features(struct vcpu *vcpu, struct cpuid_list *list)
 	/* With none of them left the guest isn't told of KVM at all. */
 	if (e && !e->eax)
 		drop(list, KVM_CPUID_SIGNATURE, KVM_CPUID_FEATURES);
-	for (i = 0; i < opt->nr_cpuid_masks; i++) {
-		const struct cpuid_mask *mask = &opt->cpuid_mask[i];
-
-		e = find(list, mask->leaf, mask->subleaf);
-		if (!e)
-			continue;
-		e->eax &= ~mask->clear[0];
-		e->ebx &= ~mask->clear[1];
-		e->ecx &= ~mask->clear[2];
-		e->edx &= ~mask->clear[3];
-	}
+	if (opt->pv)
+		set_pv_features(list);
+	for (i = 0; i < opt->nr_cpuid_masks; i++)
+		mask_leaf(list, &opt->cpuid_mask[i]);
 }
 
 int cpuid_setup(struct vcpu *vcpu, char *err, unsigned int errlen)

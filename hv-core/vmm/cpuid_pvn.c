@@ -24,7 +24,7 @@ unsigned int cpuid_pvn_leaves(const struct machine *m, unsigned int vcpu, struct
 	entry[PVN_CPUID_LEAF_BASE].edx = PVN_CPUID_SIGNATURE_EDX;
 
 	entry[PVN_CPUID_LEAF_VERSION].eax = PVN_ABI_VERSION;
-	entry[PVN_CPUID_LEAF_VERSION].ebx = PVN_CPUID_MODE_HVM;
+	entry[PVN_CPUID_LEAF_VERSION].ebx = m->pv_mode ? PVN_CPUID_MODE_PV : PVN_CPUID_MODE_HVM;
 	entry[PVN_CPUID_LEAF_VERSION].ecx = m->nr_vcpus;
 
 	entry[PVN_CPUID_LEAF_FEATURES].eax = hypercalls_offered(m->hypercall, 0);
@@ -32,8 +32,10 @@ unsigned int cpuid_pvn_leaves(const struct machine *m, unsigned int vcpu, struct
 	entry[PVN_CPUID_LEAF_FEATURES].ecx = hypercalls_offered(m->hypercall, 2);
 	entry[PVN_CPUID_LEAF_FEATURES].edx = hypercalls_offered(m->hypercall, 3);
 
-	entry[PVN_CPUID_LEAF_TRANSPORT].eax = PVN_PORT_PAGE;
-	entry[PVN_CPUID_LEAF_TRANSPORT].ebx = PVN_PORT_CALL;
+	if (!m->pv_mode) {
+		entry[PVN_CPUID_LEAF_TRANSPORT].eax = PVN_PORT_PAGE;
+		entry[PVN_CPUID_LEAF_TRANSPORT].ebx = PVN_PORT_CALL;
+	}
 
 	entry[PVN_CPUID_LEAF_VCPU].eax = vcpu;
 	return CPUID_PVN_LEAVES;

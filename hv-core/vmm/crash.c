@@ -10,6 +10,7 @@
 
 #include "command.h"
 #include "guest_walk.h"
+#include "pv_monitor.h"
 #include "symbols.h"
 #include "vcpu.h"
 #include "vm.h"
@@ -134,6 +135,11 @@ void crash_dump_vcpu(struct vcpu *vcpu)
 		message("vCPU %u: its registers cannot be read", vcpu->index);
 		return;
 	}
+	/* The registers at a call are the monitor's; what the user wants to see are the guest's. */
+	if (vcpu->vm->monitor && pv_in_monitor(&regs) && vcpu->run->exit_reason == KVM_EXIT_IO) {
+		pv_dump_vcpu(vcpu);
+		return;
+	}
 	/*
 	 * AMD's CPUs leave no state behind a triple fault, and KVM then resets the vCPU: these are the values after
 	 * that. Those of the last exit to the VMM are the latest there are.
@@ -173,6 +179,13 @@ void crash_report_exit(struct vcpu *vcpu)
 
 	switch (run->exit_reason) {
 	case KVM_EXIT_SHUTDOWN:
+		if (vcpu->vm->monitor) {
+			/* Whatever the guest does at level 3, the monitor answers. */
+			message("vCPU %u: triple fault in the monitor (a bug in paravane)", index);
+			crash_dump_vcpu(vcpu);
+			machine_stop(m, STOP_HOST_ERROR, "triple fault in the monitor on vCPU %u", index);
+			break;
+		}
 		message("vCPU %u: triple fault: an exception, then two more while it was handled", index);
 		crash_dump_vcpu(vcpu);
 		machine_stop(m, STOP_GUEST_CRASH, "triple fault on vCPU %u", index);

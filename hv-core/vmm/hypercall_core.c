@@ -7,6 +7,9 @@
 void hypercall_features_init(struct hypercalls *h)
 {
 	h->offered[0] = PVN_F0_SCHED | PVN_F0_TIME | PVN_F0_EVENT | PVN_F0_RING | PVN_F0_MEMORY;
+	/* Devices and their events come to pv mode later; what the monitor serves is offered in its name. */
+	if (h->m->pv_mode)
+		h->offered[0] = PVN_F0_CPU | PVN_F0_VCPU | PVN_F0_SCHED | PVN_F0_TIME | PVN_F0_MEMORY;
 	if (h->ops->console_write && h->ops->console_read)
 		h->offered[0] |= PVN_F0_CONSOLE;
 	if (h->ops->log && h->ops->mark)
@@ -102,7 +105,7 @@ int64_t hypercall_core_describe(struct hypercalls *h, const struct hypercall_fra
 	out.wide_args = ((1u << entry->nr_args) - 1) & ~(uint32_t)entry->narrow;
 	if (feature)
 		out.feature_bit = (uint16_t)__builtin_ctz(feature);
-	if (entry->call && (!feature || h->offered[0] & feature))
+	if ((entry->call || (h->m->pv_mode && entry->in_monitor)) && (!feature || h->offered[0] & feature))
 		out.flags |= PVN_CALL_AVAILABLE;
 	if (entry->no_multicall)
 		out.flags |= PVN_CALL_NO_MULTICALL;

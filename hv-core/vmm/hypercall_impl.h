@@ -16,6 +16,7 @@ struct hypercall_entry {
 	uint8_t narrow; /* bit i: argument i has 32 bits, its upper half must be zero */
 	bool known;
 	bool no_multicall;
+	bool in_monitor; /* in pv mode the monitor serves it */
 };
 
 struct hypercall_family {

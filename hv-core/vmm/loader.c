@@ -41,8 +41,7 @@ int loader_read_guest(const struct gmem *gm, int fd, uint64_t offset, uint64_t g
 	return to ? loader_read(fd, offset, to, len) : -EFAULT;
 }
 
-static int open_file(const char *path, const char *what, const char *option, uint64_t *size, char *err,
-		     unsigned int errlen)
+int loader_open(const char *path, const char *what, const char *option, uint64_t *size, char *err, unsigned int errlen)
 {
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -93,7 +92,7 @@ int loader_initrd(const struct boot_request *req, uint64_t floor, uint64_t limit
 	*size = 0;
 	if (!req->initrd)
 		return 0;
-	fd = open_file(req->initrd, "initrd", "--initrd", size, err, errlen);
+	fd = loader_open(req->initrd, "initrd", "--initrd", size, err, errlen);
 	if (fd < 0)
 		return fd;
 	if (!*size) {
@@ -167,7 +166,7 @@ int loader_load(const struct boot_request *req, struct boot_state *boot, char *e
 	int fd, ret;
 
 	memset(boot, 0, sizeof(*boot));
-	fd = open_file(req->kernel, "kernel", "--kernel", &size, err, errlen);
+	fd = loader_open(req->kernel, "kernel", "--kernel", &size, err, errlen);
 	if (fd < 0)
 		return fd;
 	len = size < sizeof(head) ? size : sizeof(head);

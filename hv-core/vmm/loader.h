@@ -31,7 +31,7 @@ struct boot_segment {
 
 /* Registers with which the first vCPU starts. */
 struct boot_state {
-	uint64_t rip, rsi, rbx;
+	uint64_t rip, rdi, rsi, rbx;
 	uint64_t cr0, cr3, cr4, efer;
 	struct boot_segment cs, ds;
 	uint64_t gdt_base;
@@ -46,6 +46,27 @@ struct boot_request {
 	uint64_t rsdp;		/* where the ACPI tables start; 0: none */
 	bool unpack_in_guest;	/* a bzImage unpacks itself */
 };
+
+/* A kernel for pv mode, in guest memory, and where its segments want to be mapped. */
+#define PV_MAX_SEGMENTS 64
+
+struct pv_segment {
+	uint64_t va, gpa, bytes; /* whole pages */
+	bool write, execute;
+};
+
+struct pv_kernel {
+	uint64_t entry;	     /* virtual */
+	uint64_t start_info; /* guest-physical */
+	struct pv_segment segment[PV_MAX_SEGMENTS];
+	unsigned int nr_segments;
+};
+
+/* loader_pv.c. 0, or -errno with a message in err. */
+int loader_load_pv(const struct boot_request *req, struct pv_kernel *kernel, char *err, unsigned int errlen);
+
+/* Open a file that an option names; its size, and a descriptor or -errno with a message. */
+int loader_open(const char *path, const char *what, const char *option, uint64_t *size, char *err, unsigned int errlen);
 
 /* 0, or -errno with a message in err. */
 int loader_load(const struct boot_request *req, struct boot_state *boot, char *err, unsigned int errlen);

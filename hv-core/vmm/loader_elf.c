@@ -4,16 +4,14 @@
  * start-info structure (memory map, command line, initrd, ACPI) in ebx. The protocol is Xen's, KVM guests take it too.
  */
 
-#include <elf.h>
+#include "loader_elf.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "loader.h"
-
 #define NOTE_PHYS32_ENTRY 18 /* XEN_ELFNOTE_PHYS32_ENTRY */
-#define MAX_HEADERS 64
 #define MAX_NOTES (64 * 1024)
 #define CR0_PE 0x1ull
 #define CR0_ET 0x10ull
@@ -91,7 +89,7 @@ static int check_header(const struct boot_request *req, const Elf64_Ehdr *eh, ui
 		snprintf(err, errlen, "%s is an ELF file, but not an executable one: --kernel takes a vmlinux", req->kernel);
 		return -ENOEXEC;
 	}
-	if (eh->e_phentsize != sizeof(Elf64_Phdr) || !eh->e_phnum || eh->e_phnum > MAX_HEADERS) {
+	if (eh->e_phentsize != sizeof(Elf64_Phdr) || !eh->e_phnum || eh->e_phnum > ELF_MAX_HEADERS) {
 		snprintf(err, errlen, "kernel %s has a malformed ELF header (%u program headers of %u bytes): build it again",
 			 req->kernel, eh->e_phnum, eh->e_phentsize);
 		return -ENOEXEC;
@@ -105,8 +103,10 @@ static int check_header(const struct boot_request *req, const Elf64_Ehdr *eh, ui
 }
 
 /* Notes are name and descriptor, each padded to four bytes. */
-static bool find_entry(const uint8_t *note, uint64_t len, uint64_t *entry)
+static uint64_t find_note(const uint8_t *note, uint64_t len, const char *owner, uint32_t type, void *out, uint64_t room)
 {
+	uint64_t owner_bytes = strlen(owner) + 1;
+
 	while (len >= sizeof(Elf64_Nhdr)) {
 		Elf64_Nhdr nh;
 		uint64_t name, desc;
@@ -115,57 +115,76 @@ static bool find_entry(const uint8_t *note, uint64_t len, uint64_t *entry)
 		name = ((uint64_t)nh.n_namesz + 3) & ~3ull;
 		desc = ((uint64_t)nh.n_descsz + 3) & ~3ull;
 		if (len - sizeof(nh) < name || len - sizeof(nh) - name < desc)
-			return false;
-		if (nh.n_type == NOTE_PHYS32_ENTRY && nh.n_namesz == 4 && !memcmp(note + sizeof(nh), "Xen", 4) &&
-		    (nh.n_descsz == 4 || nh.n_descsz == 8)) {
-			*entry = 0;
-			memcpy(entry, note + sizeof(nh) + name, nh.n_descsz);
-			return true;
+			return 0;
+		if (nh.n_type == type && nh.n_namesz == owner_bytes && !memcmp(note + sizeof(nh), owner, owner_bytes) &&
+		    nh.n_descsz <= room) {
+			memcpy(out, note + sizeof(nh) + name, nh.n_descsz);
+			return nh.n_descsz;
 		}
 		note += sizeof(nh) + name + desc;
 		len -= sizeof(nh) + name + desc;
 	}
-	return false;
+	return 0;
 }
 
-static int read_notes(const struct boot_request *req, int fd, const Elf64_Phdr *ph, unsigned int nr, uint64_t *entry,
-		      char *err, unsigned int errlen)
+int elf_note(const struct boot_request *req, const struct elf_file *elf, const char *owner, uint32_t type, void *desc,
+	     uint64_t room, uint64_t *len, char *err, unsigned int errlen)
 {
 	unsigned int i;
 	int ret;
 
-	for (i = 0; i < nr; i++) {
+	*len = 0;
+	for (i = 0; i < elf->eh.e_phnum && !*len; i++) {
+		const Elf64_Phdr *ph = &elf->ph[i];
 		uint8_t *note;
-		bool found;
 
-		if (ph[i].p_type != PT_NOTE || !ph[i].p_filesz || ph[i].p_filesz > MAX_NOTES)
+		if (ph->p_type != PT_NOTE || !ph->p_filesz || ph->p_filesz > MAX_NOTES)
 			continue;
-		note = malloc(ph[i].p_filesz);
-		if (!note)
+		note = malloc(ph->p_filesz);
+		if (!note) {
+			snprintf(err, errlen, "no memory for the notes of kernel %s", req->kernel);
 			return -ENOMEM;
-		ret = loader_read(fd, ph[i].p_offset, note, ph[i].p_filesz);
-		found = !ret && find_entry(note, ph[i].p_filesz, entry);
+		}
+		ret = loader_read(elf->fd, ph->p_offset, note, ph->p_filesz);
+		if (!ret)
+			*len = find_note(note, ph->p_filesz, owner, type, desc, room);
 		free(note);
-		if (found)
-			return 0;
 		if (ret) {
-			snprintf(err, errlen, "kernel %s is truncated: its notes lie beyond its end: copy it again", req->kernel);
+			snprintf(err, errlen, "kernel %s is truncated: its notes lie beyond its end: copy it again",
+				 req->kernel);
 			return -ENOEXEC;
 		}
 	}
+	return 0;
+}
+
+static int find_pvh_entry(const struct boot_request *req, const struct elf_file *elf, uint64_t *entry, char *err,
+			  unsigned int errlen)
+{
+	uint64_t len;
+	int ret;
+
+	*entry = 0;
+	ret = elf_note(req, elf, "Xen", NOTE_PHYS32_ENTRY, entry, sizeof(*entry), &len, err, errlen);
+	if (ret)
+		return ret;
+	if (len == 4 || len == 8)
+		return 0;
 	snprintf(err, errlen, "%s has no PVH entry point (note of CONFIG_PVH): give the bzImage, or build the kernel with "
 		 "CONFIG_PVH=y", req->kernel);
 	return -ENOEXEC;
 }
 
-static int load_segments(const struct boot_request *req, int fd, uint64_t size, const Elf64_Phdr *ph, unsigned int nr,
-			 uint64_t *end, char *err, unsigned int errlen)
+int elf_load_segments(const struct boot_request *req, const struct elf_file *elf, uint64_t *end, char *err,
+		      unsigned int errlen)
 {
+	const Elf64_Phdr *ph = elf->ph;
+	uint64_t size = elf->size;
 	unsigned int i;
 	int ret;
 
 	*end = BOOT_HIGH_START;
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i < elf->eh.e_phnum; i++) {
 		void *to;
 
 		if (ph[i].p_type != PT_LOAD || !ph[i].p_memsz)
@@ -185,7 +204,7 @@ static int load_segments(const struct boot_request *req, int fd, uint64_t size, 
 			return -ENOMEM;
 		}
 		/* Guest memory is zero already, so what follows the file's part needs no clearing. */
-		ret = loader_read_guest(req->gmem, fd, ph[i].p_offset, ph[i].p_paddr, ph[i].p_filesz);
+		ret = loader_read_guest(req->gmem, elf->fd, ph[i].p_offset, ph[i].p_paddr, ph[i].p_filesz);
 		if (ret) {
 			snprintf(err, errlen, "kernel %s: %s while reading it", req->kernel, strerror(-ret));
 			return ret;
@@ -216,50 +235,74 @@ static void fill_start_info(const struct boot_request *req, struct pvh_block *bl
 	block->info.memmap_entries = nr;
 }
 
+int elf_start_info(const struct boot_request *req, uint64_t end, char *err, unsigned int errlen)
+{
+	uint64_t initrd, initrd_size;
+	struct pvh_block *block;
+	int ret;
+
+	ret = loader_cmdline(req, PVH_CMDLINE_MAX, err, errlen);
+	if (!ret)
+		ret = loader_initrd(req, end, INITRD_LIMIT, &initrd, &initrd_size, err, errlen);
+	if (ret)
+		return ret;
+	block = gmem_ptr(req->gmem, GPA(BOOT_PVH_INFO_ADDR), sizeof(*block));
+	if (!block) {
+		snprintf(err, errlen, "no guest memory for the start-up structures: give more with --memory");
+		return -ENOMEM;
+	}
+	fill_start_info(req, block, initrd, initrd_size);
+	return 0;
+}
+
+int elf_open(const struct boot_request *req, int fd, uint64_t size, struct elf_file *elf, char *err,
+	     unsigned int errlen)
+{
+	int ret;
+
+	elf->fd = fd;
+	elf->size = size;
+	ret = loader_read(fd, 0, &elf->eh, sizeof(elf->eh));
+	if (ret) {
+		snprintf(err, errlen, "kernel %s: %s while reading its header", req->kernel, strerror(-ret));
+		return ret;
+	}
+	ret = check_header(req, &elf->eh, size, err, errlen);
+	if (ret)
+		return ret;
+	ret = loader_read(fd, elf->eh.e_phoff, elf->ph, elf->eh.e_phnum * sizeof(elf->ph[0]));
+	if (ret)
+		snprintf(err, errlen, "kernel %s: %s while reading its program headers", req->kernel, strerror(-ret));
+	return ret;
+}
+
 int elf_load(const struct boot_request *req, int fd, uint64_t size, struct boot_state *boot, char *err,
 	     unsigned int errlen)
 {
 	/* Flat 32-bit segments: code at selector 8, data at 16. */
 	static const uint64_t gdt[3] = { 0, 0x00cf9b000000ffffull, 0x00cf93000000ffffull };
-	uint64_t entry = 0, end, initrd, initrd_size;
-	Elf64_Phdr ph[MAX_HEADERS];
-	struct pvh_block *block;
-	Elf64_Ehdr eh;
+	uint64_t entry = 0, end;
+	struct elf_file elf;
 	int ret;
 
-	ret = loader_read(fd, 0, &eh, sizeof(eh));
-	if (ret) {
-		snprintf(err, errlen, "kernel %s: %s while reading its header", req->kernel, strerror(-ret));
-		return ret;
-	}
-	ret = check_header(req, &eh, size, err, errlen);
-	if (ret)
-		return ret;
-	ret = loader_read(fd, eh.e_phoff, ph, eh.e_phnum * sizeof(ph[0]));
-	if (ret) {
-		snprintf(err, errlen, "kernel %s: %s while reading its program headers", req->kernel, strerror(-ret));
-		return ret;
-	}
-	ret = read_notes(req, fd, ph, eh.e_phnum, &entry, err, errlen);
+	ret = elf_open(req, fd, size, &elf, err, errlen);
 	if (!ret)
-		ret = load_segments(req, fd, size, ph, eh.e_phnum, &end, err, errlen);
+		ret = find_pvh_entry(req, &elf, &entry, err, errlen);
+	if (!ret)
+		ret = elf_load_segments(req, &elf, &end, err, errlen);
 	if (!ret && (entry < BOOT_HIGH_START || entry >= end)) {
 		snprintf(err, errlen, "kernel %s is malformed: its entry point %#llx is outside of it: build it again",
 			 req->kernel, (unsigned long long)entry);
 		ret = -ENOEXEC;
 	}
 	if (!ret)
-		ret = loader_cmdline(req, PVH_CMDLINE_MAX, err, errlen);
-	if (!ret)
-		ret = loader_initrd(req, end, INITRD_LIMIT, &initrd, &initrd_size, err, errlen);
+		ret = elf_start_info(req, end, err, errlen);
 	if (ret)
 		return ret;
-	block = gmem_ptr(req->gmem, GPA(BOOT_PVH_INFO_ADDR), sizeof(*block));
-	if (!block || gmem_write(req->gmem, GPA(BOOT_GDT_ADDR), gdt, sizeof(gdt))) {
+	if (gmem_write(req->gmem, GPA(BOOT_GDT_ADDR), gdt, sizeof(gdt))) {
 		snprintf(err, errlen, "no guest memory for the start-up structures: give more with --memory");
 		return -ENOMEM;
 	}
-	fill_start_info(req, block, initrd, initrd_size);
 	boot->rip = entry;
 	boot->rbx = BOOT_PVH_INFO_ADDR;
 	boot->cr0 = CR0_PE | CR0_ET;

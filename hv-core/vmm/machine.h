@@ -56,6 +56,7 @@ struct machine {
 	struct hypercalls *hypercall;
 	struct pv_registry *pv; /* PV devices by number */
 	unsigned int nr_vcpus;
+	bool pv_mode; /* calls come from the monitor */
 	const char *name;
 };
 

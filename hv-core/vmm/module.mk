@@ -26,10 +26,10 @@ $(VMM_LIB_SRCS:%.c=$(OUT)/obj/asan/%.o): $(OUT)/obj/asan/%.o: %.c
 	$(CC) $(PVN_CFLAGS) $(VMM_CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
 
 # Made anew as a whole: an archive keeps members whose sources are gone.
-$(VMM_LIB): $(VMM_LIB_SRCS:%.c=$(OUT)/obj/%.o)
+$(VMM_LIB): $(VMM_LIB_SRCS:%.c=$(OUT)/obj/%.o) $(MONITOR_IMAGE)
 	rm -f $@ && ar rcs $@ $^
 
-$(VMM_LIB_ASAN): $(VMM_LIB_SRCS:%.c=$(OUT)/obj/asan/%.o)
+$(VMM_LIB_ASAN): $(VMM_LIB_SRCS:%.c=$(OUT)/obj/asan/%.o) $(MONITOR_IMAGE)
 	rm -f $@ && ar rcs $@ $^
 
 $(PARAVANE): $(OUT)/obj/$(VMM_DIR)/main.o $(AUDIT_LIB) $(VMM_LIB)

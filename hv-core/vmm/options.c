@@ -18,11 +18,11 @@ enum run_option {
 };
 
 const struct option_spec run_option_specs[] = {
-	[OPT_KERNEL] = { "kernel", "FILE", "bzImage (vmlinuz), or ELF vmlinux with a PVH entry; needed", false, "Boot" },
+	[OPT_KERNEL] = { "kernel", "FILE", "bzImage (vmlinuz), or ELF vmlinux with a PVH entry or pv note; needed", false, "Boot" },
 	[OPT_INITRD] = { "initrd", "FILE", "initial RAM disk", false, NULL },
 	[OPT_APPEND] = { "append", "TEXT", "kernel command line; console=ttyS0 shows it here", false, NULL },
 	[OPT_UNPACK] = { "unpack", "guest|host", "who unpacks a bzImage: guest has KASLR, host is faster (guest)", false, NULL },
-	[OPT_MODE] = { "mode", "hvm|pv", "how the CPU is virtualized (hvm)", false, NULL },
+	[OPT_MODE] = { "mode", "hvm|pv", "how the CPU is virtualized; pv is for kernels made for it (hvm)", false, NULL },
 	[OPT_MEMORY] = { "memory", "SIZE", "guest memory: MiB, or with K, M, G (512M)", false, "CPU and memory" },
 	[OPT_CPUS] = { "cpus", "N", "vCPUs, 1 to 8 (1)", false, NULL },
 	[OPT_NO_PIT] = { "no-pit", NULL, "no 8254 timer", false, NULL },
@@ -65,7 +65,7 @@ void run_options_help(FILE *out)
 	fputs("\nOn a terminal, Ctrl-] then q kills the guest, p presses its power button, ? helps.\n"
 	      "SIGTERM and SIGINT press the power button; a second one kills.\n"
 	      "Exit status: 0 power-off or reset, 1 the guest could not start, 2 usage, 3 guest crashed, 4 guest broke the\n"
-	      "device contract, 5 host error, 6 killed. paravane-run(1) has more.\n", out);
+	      "contract, 5 host error, 6 killed. paravane-run(1) has more.\n", out);
 }
 
 static int choice(const char *option, const char *value, const char *first, const char *second, bool *is_second, char *err,
@@ -130,12 +130,7 @@ static int parse_one(struct run_options *opt, enum run_option id, const char *va
 	case OPT_UNPACK:
 		return choice("--unpack", value, "guest", "host", &opt->unpack_in_host, err, errlen);
 	case OPT_MODE:
-		ret = choice("--mode", value, "hvm", "pv", &second, err, errlen);
-		if (!ret && second) {
-			snprintf(err, errlen, "--mode pv: pv mode is not part of this build: leave it out for hvm");
-			ret = -EINVAL;
-		}
-		break;
+		return choice("--mode", value, "hvm", "pv", &opt->pv, err, errlen);
 	case OPT_MEMORY:
 		return option_memory("--memory", value, &opt->memory, err, errlen);
 	case OPT_CPUS:
@@ -182,6 +177,25 @@ static int parse_one(struct run_options *opt, enum run_option id, const char *va
 		return parse_device(opt, id, value, err, errlen);
 	}
 	return ret;
+}
+
+/* What pv mode has not got yet is refused, not ignored. */
+static int check_pv(const struct run_options *opt, char *err, unsigned int errlen)
+{
+	const char *what = NULL;
+
+	if (opt->nr_disks)
+		what = "--disk: there are no devices in pv mode so far";
+	else if (opt->nr_nets)
+		what = "--net: there are no devices in pv mode so far";
+	else if (opt->console == DEVICE_PV)
+		what = "--console pv: there are no devices in pv mode so far";
+	else if (opt->cpus != 1)
+		what = "--cpus: there is one vCPU in pv mode so far";
+	if (!what)
+		return 0;
+	snprintf(err, errlen, "--mode pv with %s: leave it out, or use --mode hvm", what);
+	return -EINVAL;
 }
 
 static void make_long_options(struct option *longs)
@@ -237,5 +251,5 @@ int run_options_parse(struct run_options *opt, int argc, char **argv, char *err,
 		snprintf(err, errlen, "no kernel: give --kernel FILE");
 		return -EINVAL;
 	}
-	return 0;
+	return opt->pv ? check_pv(opt, err, errlen) : 0;
 }

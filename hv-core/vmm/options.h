@@ -60,6 +60,7 @@ struct run_options {
 	struct cpuid_mask cpuid_mask[RUN_MAX_CPUID_MASKS];
 	unsigned int nr_cpuid_masks;
 	int escape_key; /* character, or -1 */
+	bool pv; /* --mode pv */
 	bool restart_on_reset;
 	bool unpack_in_host;
 	bool no_pit;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "kvm_stats.h"
+#include "pv_monitor.h"
 #include "run.h"
 #include "vcpu.h"
 
@@ -149,6 +150,47 @@ static json_t *marks_array(const struct run *run)
 	return array;
 }
 
+static void add_count(json_t *object, const char *name, uint64_t count)
+{
+	json_object_set_new(object, name, json_integer((json_int_t)count));
+}
+
+/* The counters lie in the monitor's memory; whatever is in there, these are numbers. */
+static json_t *pv_object(const struct vm *vm, unsigned int vcpu)
+{
+	static const char *const names[MONITOR_EMULATED_KINDS] = {
+		[MONITOR_EMULATED_HLT] = "hlt",	    [MONITOR_EMULATED_CLI] = "cli",	[MONITOR_EMULATED_STI] = "sti",
+		[MONITOR_EMULATED_RDMSR] = "rdmsr", [MONITOR_EMULATED_WRMSR] = "wrmsr", [MONITOR_EMULATED_IN] = "in",
+		[MONITOR_EMULATED_OUT] = "out",
+	};
+	const struct monitor_counters *c = &pv_monitor_shared(vm, vcpu)->counters;
+	json_t *object = json_object(), *traps = json_object(), *emulated = json_array();
+	char text[24];
+	unsigned int i;
+
+	add_count(object, "calls", c->calls);
+	add_count(object, "forwarded", c->forwarded);
+	for (i = 0; i < MONITOR_EXCEPTIONS; i++) {
+		snprintf(text, sizeof(text), "%u", i);
+		if (c->delivered[i])
+			add_count(traps, text, c->delivered[i]);
+	}
+	json_object_set_new(object, "traps", traps);
+	for (i = 0; i < MONITOR_EMULATED_MAX; i++) {
+		const struct monitor_emulated *e = &c->emulated[i];
+
+		if (!e->count)
+			continue;
+		snprintf(text, sizeof(text), "%#llx", (unsigned long long)e->rip);
+		json_array_append_new(emulated, json_pack("{s:s, s:s, s:I}", "address", text, "instruction",
+							  e->what < MONITOR_EMULATED_KINDS ? names[e->what] : "other",
+							  "count", (json_int_t)e->count));
+	}
+	json_object_set_new(object, "emulated", emulated);
+	add_count(object, "emulated_elsewhere", c->emulated_elsewhere);
+	return object;
+}
+
 static json_t *make_report(struct run *run)
 {
 	struct vm *vm = &run->vm;
@@ -181,6 +223,9 @@ static json_t *make_report(struct run *run)
 	json_object_set_new(top, "unclaimed", calls);
 	json_object_set_new(top, "memory", memory_object(&vm->m.gmem));
 	json_object_set_new(top, "marks", marks_array(run));
+	/* One vCPU so far. */
+	if (vm->monitor)
+		json_object_set_new(top, "pv", pv_object(vm, 0));
 	return top;
 }
 

@@ -50,6 +50,7 @@ static int vcpu_set_boot_registers(struct vcpu *vcpu, const struct boot_state *b
 	struct kvm_regs regs = {
 		.rflags = 2,
 		.rip = boot->rip,
+		.rdi = boot->rdi,
 		.rsi = boot->rsi,
 		.rbx = boot->rbx,
 	};

@@ -9,6 +9,7 @@
 
 #include "crash.h"
 #include "hypercall.h"
+#include "pv_monitor.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -105,7 +106,8 @@ static bool vcpu_page_port(struct vcpu *vcpu, uint32_t *data, bool is_write)
 	return true;
 }
 
-static void vcpu_pio(struct vcpu *vcpu)
+/* false: the vCPU is done. */
+static bool vcpu_pio(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 	uint8_t *data = (uint8_t *)run + run->io.data_offset;
@@ -113,11 +115,16 @@ static void vcpu_pio(struct vcpu *vcpu)
 
 	if (run->io.port == PVN_PORT_CALL && run->io.size == 4 && run->io.count == 1 && is_write) {
 		vcpu_hypercall(vcpu);
-		return;
+		return true;
 	}
-	if (run->io.port == PVN_PORT_PAGE && vcpu_page_port(vcpu, (uint32_t *)data, is_write))
-		return;
+	/* The guest itself reaches no port in pv mode: who writes here is the monitor. */
+	if (vcpu->vm->monitor && run->io.port == MONITOR_PORT && run->io.size == 4 && run->io.count == 1 && is_write)
+		return pv_monitor_command(vcpu, *(uint32_t *)data);
+	/* In pv mode the kernel's file names the page, and nobody comes to this port. */
+	if (!vcpu->vm->monitor && run->io.port == PVN_PORT_PAGE && vcpu_page_port(vcpu, (uint32_t *)data, is_write))
+		return true;
 	bus_access(&vcpu->vm->m.pio, run->io.port, run->io.size, run->io.count, data, is_write);
+	return true;
 }
 
 static void vcpu_mmio(struct vcpu *vcpu)
@@ -168,8 +175,7 @@ bool vcpu_handle_exit(struct vcpu *vcpu)
 		__atomic_store_n(&vcpu->exits[reason], vcpu->exits[reason] + 1, __ATOMIC_RELAXED);
 	switch (reason) {
 	case KVM_EXIT_IO:
-		vcpu_pio(vcpu);
-		return true;
+		return vcpu_pio(vcpu);
 	case KVM_EXIT_MMIO:
 		vcpu_mmio(vcpu);
 		return true;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "pci.h"
+#include "pv_monitor.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -194,6 +195,7 @@ int vm_create(struct vm *vm, const struct run_options *opt, char *err, unsigned 
 	vm->opt = opt;
 	vm->m.ops = &vm_machine_ops;
 	vm->m.nr_vcpus = opt->cpus;
+	vm->m.pv_mode = opt->pv;
 	vm->m.name = opt->name;
 	pthread_mutex_init(&vm->route_lock, NULL);
 	pthread_mutex_init(&vm->stop_lock, NULL);
@@ -223,6 +225,9 @@ int vm_create(struct vm *vm, const struct run_options *opt, char *err, unsigned 
 		snprintf(err, errlen, "cannot make the PCI bus: %s", strerror(-ret));
 		goto destroy_loop;
 	}
+	ret = opt->pv ? pv_monitor_create(vm, err, errlen) : 0;
+	if (ret)
+		goto destroy_loop;
 	return 0;
 destroy_loop:
 	if (vm->m.pci)
@@ -250,6 +255,7 @@ void vm_destroy(struct vm *vm)
 		close(vm->stats_fd);
 	close(vm->fd);
 	close(vm->kvm_fd);
+	pv_monitor_destroy(vm);
 	gmem_destroy(&vm->m.gmem);
 	bus_destroy(&vm->m.mmio);
 	bus_destroy(&vm->m.pio);

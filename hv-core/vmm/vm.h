@@ -13,6 +13,7 @@
 #include "machine.h"
 #include "options.h"
 
+struct pv_monitor;
 struct vcpu;
 struct kvm_irq_routing;
 
@@ -24,7 +25,7 @@ struct kvm_irq_routing;
 #define VM_IDENTITY_MAP_ADDR 0xfffbc000ull
 #define VM_TSS_ADDR 0xfffbd000ull
 
-enum vm_slot { VM_SLOT_RAM0, VM_SLOT_RAM1, VM_SLOT_ECAM };
+enum vm_slot { VM_SLOT_RAM0, VM_SLOT_RAM1, VM_SLOT_ECAM, VM_SLOT_MONITOR };
 
 struct vm_message {
 	bool used;
@@ -41,6 +42,7 @@ struct vm {
 	unsigned int run_bytes; /* of a vCPU's shared page */
 	bool sync_regs; /* KVM copies registers to the shared page at each exit */
 	struct vcpu *vcpu[VM_MAX_CPUS];
+	struct pv_monitor *monitor; /* pv mode; NULL in hvm mode */
 
 	pthread_mutex_t route_lock;
 	struct vm_message message[VM_MAX_ROUTES]; /* index: GSI */

@@ -117,13 +117,14 @@ const struct hypercall_ops fake_ops = {
 	.crash = fake_crash,
 };
 
-int fake_init(struct fake *fake, const struct hypercall_ops *ops)
+static int fake_init_mode(struct fake *fake, const struct hypercall_ops *ops, bool pv_mode)
 {
 	int err;
 
 	memset(fake, 0, sizeof(*fake));
 	fake->m.ops = &machine_ops;
 	fake->m.nr_vcpus = FAKE_VCPUS;
+	fake->m.pv_mode = pv_mode;
 	fake->m.name = "fake";
 	fake->console_limit = sizeof(fake->console_out);
 	fake->marks_room = 3;
@@ -139,6 +140,16 @@ int fake_init(struct fake *fake, const struct hypercall_ops *ops)
 		return -1;
 	}
 	return 0;
+}
+
+int fake_init(struct fake *fake, const struct hypercall_ops *ops)
+{
+	return fake_init_mode(fake, ops, false);
+}
+
+int fake_init_pv(struct fake *fake)
+{
+	return fake_init_mode(fake, NULL, true);
 }
 
 void fake_destroy(struct fake *fake)

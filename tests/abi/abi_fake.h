@@ -53,6 +53,8 @@ struct fake {
 
 /* 0, or -1 with a message. ops: NULL for all operations. */
 int fake_init(struct fake *fake, const struct hypercall_ops *ops);
+/* The same as the VMM is in pv mode, where calls come from the monitor. */
+int fake_init_pv(struct fake *fake);
 void fake_destroy(struct fake *fake);
 extern const struct hypercall_ops fake_ops;
 

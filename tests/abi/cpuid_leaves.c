@@ -61,4 +61,18 @@ TEST(leaves)
 	fake_destroy(&fake);
 }
 
+TEST(pv_mode)
+{
+	struct kvm_cpuid_entry2 entry[CPUID_PVN_LEAVES];
+	struct fake fake;
+
+	ASSERT_EQ(0, fake_init_pv(&fake));
+	ASSERT_EQ(CPUID_PVN_LEAVES, cpuid_pvn_leaves(&fake.m, 0, entry, CPUID_PVN_LEAVES));
+	EXPECT_EQ(PVN_CPUID_MODE_PV, entry[PVN_CPUID_LEAF_VERSION].ebx);
+	EXPECT_EQ(0, entry[PVN_CPUID_LEAF_TRANSPORT].eax);
+	EXPECT_EQ(0, entry[PVN_CPUID_LEAF_TRANSPORT].ebx);
+	EXPECT_TRUE(entry[PVN_CPUID_LEAF_FEATURES].eax & PVN_F0_CPU);
+	fake_destroy(&fake);
+}
+
 TEST_HARNESS_MAIN

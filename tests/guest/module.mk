@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Whole-guest tests: one program a topic, all of them with the guest driver in guest.c.
 
+include tests/guest/pv.mk
+
 GUEST_TESTS := boot disk net debian boot_many drivers_bus drivers_block drivers_net drivers_console drivers_lies
 GUEST_TEST_PROGRAMS := $(GUEST_TESTS:%=$(OUT)/tests/guest/%)
 

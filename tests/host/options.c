@@ -226,8 +226,19 @@ TEST(a_whole_command_line)
 	EXPECT_TRUE(opt.restart_on_reset);
 	EXPECT_TRUE(opt.no_pit);
 	EXPECT_EQ(DEVICE_PV, opt.console);
+	EXPECT_FALSE(opt.pv);
 	/* --no-kvmclock holds wherever it stands. */
 	EXPECT_EQ(1u << KVM_FEATURE_PV_EOI, opt.kvm_features);
+}
+
+TEST(modes)
+{
+	struct run_options opt;
+
+	ASSERT_EQ(0, parse(&opt, "--kernel k --mode hvm --cpus 2"));
+	EXPECT_FALSE(opt.pv);
+	ASSERT_EQ(0, parse(&opt, "--kernel k --mode pv"));
+	EXPECT_TRUE(opt.pv);
 }
 
 TEST(every_flag_that_does_not_repeat_is_refused_twice)
@@ -265,7 +276,10 @@ TEST(lines_refused)
 		{ "--kernel k --cpus two", "1 to 8" },
 		{ "--kernel k --cpus -1", "1 to 8" },
 		{ "--kernel k --mode xen", "hvm or pv" },
-		{ "--kernel k --mode pv", "not part of this build" },
+		{ "--kernel k --mode pv --cpus 2", "one vCPU" },
+		{ "--kernel k --disk file=null --mode pv", "no devices" },
+		{ "--mode pv --kernel k --net user", "no devices" },
+		{ "--mode pv --kernel k --console pv", "no devices" },
 		{ "--kernel k --console vga", "uart or pv" },
 		{ "--kernel k --on-reset maybe", "exit or restart" },
 		{ "--kernel k --turbo", "no option --turbo" },

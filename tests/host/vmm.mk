@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Tests of the VMM as a program: options and loaders with sanitizers, and whole runs with tiny guests.
 
-HOST_UNIT_TESTS := options loader
+HOST_UNIT_TESTS := options loader pv_loader
 HOST_UNIT_PROGRAMS := $(HOST_UNIT_TESTS:%=$(OUT)/tests/host/%)
 TEST_PROGRAMS += $(HOST_UNIT_PROGRAMS) $(OUT)/tests/tiny/machine.elf
 

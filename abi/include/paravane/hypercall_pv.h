@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * Structures of the calls that only a guest in pv mode makes (families cpu, mmu, vcpu). A host in hvm mode answers
- * those calls with PVN_ENOTSUP; no host offers their feature bits yet, and until one does the layouts may grow.
+ * those calls with PVN_ENOTSUP. In pv mode core.describe says which of them this host serves so far; the layouts of
+ * those that none serves yet may grow.
  */
 #ifndef PARAVANE_HYPERCALL_PV_H
 #define PARAVANE_HYPERCALL_PV_H
@@ -32,6 +33,53 @@ PVN_ASSERT_SIZE(struct pvn_trap_entry, 16);
 PVN_ASSERT_OFFSET(struct pvn_trap_entry, vector, 0);
 PVN_ASSERT_OFFSET(struct pvn_trap_entry, flags, 4);
 PVN_ASSERT_OFFSET(struct pvn_trap_entry, handler, 8);
+
+/*
+ * What the host pushes on the guest's stack, aligned to 16 bytes first, when it enters a trap handler: an error code
+ * where hardware has one, then this. writer: host.
+ */
+struct pvn_trap_frame {
+	pvn_u64 rip;
+	pvn_u64 cs;		/* PVN_PV_KERNEL_CS: the trap came from kernel mode */
+	pvn_u64 rflags;		/* bit 9 is the virtual interrupt flag */
+	pvn_u64 rsp;
+	pvn_u64 ss;		/* PVN_PV_KERNEL_SS */
+};
+PVN_ASSERT_SIZE(struct pvn_trap_frame, 40);
+PVN_ASSERT_OFFSET(struct pvn_trap_frame, rip, 0);
+PVN_ASSERT_OFFSET(struct pvn_trap_frame, cs, 8);
+PVN_ASSERT_OFFSET(struct pvn_trap_frame, rflags, 16);
+PVN_ASSERT_OFFSET(struct pvn_trap_frame, rsp, 24);
+PVN_ASSERT_OFFSET(struct pvn_trap_frame, ss, 32);
+
+/*
+ * cpu.trap_return: what lies on the stack above the return address of the CALL to the hypercall page. A handler that
+ * has restored all other registers and dropped the error code pushes rax, r11, rcx and calls. writer: guest.
+ */
+struct pvn_return_frame {
+	pvn_u64 rcx;
+	pvn_u64 r11;
+	pvn_u64 rax;
+	struct pvn_trap_frame trap;
+};
+PVN_ASSERT_SIZE(struct pvn_return_frame, 64);
+PVN_ASSERT_OFFSET(struct pvn_return_frame, rcx, 0);
+PVN_ASSERT_OFFSET(struct pvn_return_frame, r11, 8);
+PVN_ASSERT_OFFSET(struct pvn_return_frame, rax, 16);
+PVN_ASSERT_OFFSET(struct pvn_return_frame, trap, 24);
+
+/* vcpu.info_register: the start of the page; the rest of it is the host's, zero. */
+struct pvn_vcpu_info {
+	pvn_u32 interrupts_on;	/* writer: guest and host: the virtual interrupt flag, 0 or 1 */
+	pvn_u32 pending;	/* writer: host: not zero when an interrupt waits for interrupts_on */
+	pvn_u64 fault_address;	/* writer: host: of the last page fault delivered; what CR2 is on hardware */
+	pvn_u64 reserved[6];	/* zero */
+};
+PVN_ASSERT_SIZE(struct pvn_vcpu_info, 64);
+PVN_ASSERT_OFFSET(struct pvn_vcpu_info, interrupts_on, 0);
+PVN_ASSERT_OFFSET(struct pvn_vcpu_info, pending, 4);
+PVN_ASSERT_OFFSET(struct pvn_vcpu_info, fault_address, 8);
+PVN_ASSERT_OFFSET(struct pvn_vcpu_info, reserved, 16);
 
 /* mmu.update. writer: guest. */
 struct pvn_mmu_update {

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Single instructions of ring 0, and the two library functions that the compiler calls by itself. */
+#include "arch.h"
+
+#include "interface.h"
+
+void *memcpy(void *to, const void *from, size_t bytes);
+void *memset(void *to, int value, size_t bytes);
+
+void *memcpy(void *to, const void *from, size_t bytes)
+{
+	void *at = to;
+
+	__asm__ __volatile__("rep movsb" : "+D"(at), "+S"(from), "+c"(bytes) : : "memory");
+	return to;
+}
+
+void *memset(void *to, int value, size_t bytes)
+{
+	void *at = to;
+
+	__asm__ __volatile__("rep stosb" : "+D"(at), "+c"(bytes) : "a"(value) : "memory");
+	return to;
+}
+
+uint64_t arch_rdmsr(uint32_t msr)
+{
+	uint32_t low, high;
+
+	__asm__ __volatile__("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
+	return (uint64_t)high << 32 | low;
+}
+
+void arch_wrmsr(uint32_t msr, uint64_t value)
+{
+	__asm__ __volatile__("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+}
+
+uint64_t arch_read_cr2(void)
+{
+	uint64_t value;
+
+	__asm__ __volatile__("movq %%cr2, %0" : "=r"(value));
+	return value;
+}
+
+uint32_t arch_in(uint16_t port, unsigned int bytes)
+{
+	uint32_t value = 0;
+
+	if (bytes == 1)
+		__asm__ __volatile__("inb %1, %b0" : "+a"(value) : "d"(port));
+	else if (bytes == 2)
+		__asm__ __volatile__("inw %1, %w0" : "+a"(value) : "d"(port));
+	else
+		__asm__ __volatile__("inl %1, %0" : "=a"(value) : "d"(port));
+	return value;
+}
+
+void arch_out(uint16_t port, unsigned int bytes, uint32_t value)
+{
+	if (bytes == 1)
+		__asm__ __volatile__("outb %b0, %1" : : "a"(value), "d"(port));
+	else if (bytes == 2)
+		__asm__ __volatile__("outw %w0, %1" : : "a"(value), "d"(port));
+	else
+		__asm__ __volatile__("outl %0, %1" : : "a"(value), "d"(port));
+}
+
+void arch_halt(void)
+{
+	for (;;)
+		__asm__ __volatile__("hlt");
+}
+
+void arch_vmm_stop(void)
+{
+	for (;;)
+		__asm__ __volatile__("outl %0, %w1" : : "a"(MONITOR_STOP), "d"(MONITOR_PORT) : "memory");
+}

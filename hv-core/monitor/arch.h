@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What only ring 0 can do. The unit tests have functions of their own behind these names. */
+#ifndef MONITOR_ARCH_H
+#define MONITOR_ARCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Copies that survive a page fault: 0, or -1 with an unknown part of it done. Addresses were checked before. */
+int arch_copy_from_guest(void *to, uint64_t from, size_t bytes);
+int arch_copy_to_guest(uint64_t to, const void *from, size_t bytes);
+
+uint64_t arch_rdmsr(uint32_t msr);
+void arch_wrmsr(uint32_t msr, uint64_t value);
+uint64_t arch_read_cr2(void);
+uint32_t arch_in(uint16_t port, unsigned int bytes);
+void arch_out(uint16_t port, unsigned int bytes, uint32_t value);
+/* Sleep without waking: real interrupts are off. */
+void arch_halt(void);
+
+/* An exit to the VMM: a call for the guest, and the end of everything. */
+int64_t arch_vmm_call(uint64_t nr, const uint64_t *args);
+void arch_vmm_stop(void) __attribute__((noreturn));
+
+#endif

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Family core. core.describe is the VMM's: the names are there. */
+#include "monitor.h"
+
+int64_t monitor_core_null(struct monitor_call *c)
+{
+	return 0;
+}
+
+int64_t monitor_core_version(struct monitor_call *c)
+{
+	return PVN_ABI_VERSION;
+}
+
+int64_t monitor_core_features(struct monitor_call *c, uint32_t word)
+{
+	return word < PVN_FEATURE_WORDS ? (int64_t)c->v->shared.boot.offered[word] : -PVN_ERANGE;
+}
+
+/* The VMM decides and remembers for the families that it serves; the monitor for its own. */
+int64_t monitor_core_accept_features(struct monitor_call *c, uint32_t version, uint32_t word0, uint32_t word1,
+				     uint32_t word2, uint32_t word3)
+{
+	int64_t ret = hypercall_forward(c);
+
+	if (!ret) {
+		c->v->vm->usable = word0;
+		c->v->vm->accepted = 1;
+	}
+	return ret;
+}
+
+int64_t monitor_core_multicall(struct monitor_call *c, uint64_t list, uint32_t count, uint32_t flags)
+{
+	struct pvn_multicall_entry *shared;
+	uint32_t i;
+
+	if (!count || flags & ~PVN_MULTICALL_STOP_ON_ERROR || list % 8)
+		return -PVN_EINVAL;
+	if (count > PVN_MULTICALL_MAX)
+		return -PVN_ERANGE;
+	shared = guest_ram(c->v, list, (uint64_t)count * PVN_MULTICALL_ENTRY_BYTES);
+	if (!shared)
+		return -PVN_EFAULT;
+	for (i = 0; i < count; i++) {
+		struct pvn_multicall_entry entry = shared[i];
+		struct monitor_call each = { .v = c->v, .args = entry.args, .in_multicall = true };
+		int64_t result;
+
+		/* The copy is what counts: without this the compiler may read the guest's memory again later. */
+		__asm__ __volatile__("" : "+m"(entry));
+		each.nr = entry.nr;
+		result = entry.reserved ? -PVN_EINVAL : hypercall_dispatch(&each);
+		__atomic_store_n(&shared[i].result, result, __ATOMIC_RELAXED);
+		if (result < 0 && flags & PVN_MULTICALL_STOP_ON_ERROR)
+			return i + 1;
+	}
+	return i;
+}

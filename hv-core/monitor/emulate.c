@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Trap and emulate: privileged instructions that the guest's kernel still has, and whose meaning under a monitor is
+ * plain. Each is counted by its address, so that a kernel developer sees what is left to patch. What is refused here is
+ * delivered to the guest as the fault that it was.
+ */
+#include "arch.h"
+#include "decode.h"
+#include "monitor.h"
+
+#define MSR_TSC 0x10
+#define MSR_PAT 0x277
+#define MSR_EFER 0xc0000080
+#define MSR_FS_BASE 0xc0000100
+#define MSR_GS_BASE 0xc0000101
+#define MSR_KERNEL_GS_BASE 0xc0000102
+
+/* The code up to the end of its page at first: the next one need not be mapped. */
+static unsigned int fetch(uint64_t rip, uint8_t code[DECODE_MAX_BYTES])
+{
+	unsigned int first = PVN_PAGE_BYTES - (rip & (PVN_PAGE_BYTES - 1));
+
+	if (first > DECODE_MAX_BYTES)
+		first = DECODE_MAX_BYTES;
+	if (guest_read(rip, code, first))
+		return 0;
+	if (first < DECODE_MAX_BYTES && !guest_read(rip + first, code + first, DECODE_MAX_BYTES - first))
+		return DECODE_MAX_BYTES;
+	return first;
+}
+
+static void count(struct monitor_vcpu *v, uint64_t rip, uint32_t what)
+{
+	struct monitor_counters *counters = &v->shared.counters;
+	/* Kernel text is far from dense in such instructions: a full table is rare, a long search too. */
+	unsigned int start = (rip >> 1 ^ rip >> 7) % MONITOR_EMULATED_MAX;
+
+	for (unsigned int i = 0; i < MONITOR_EMULATED_MAX; i++) {
+		struct monitor_emulated *e = &counters->emulated[(start + i) % MONITOR_EMULATED_MAX];
+
+		if (!e->count) {
+			e->rip = rip;
+			e->what = what;
+		}
+		if (e->rip == rip && e->what == what) {
+			e->count++;
+			return;
+		}
+	}
+	counters->emulated_elsewhere++;
+}
+
+static bool msr_read(const struct monitor_vcpu *v, uint32_t msr, uint64_t *value)
+{
+	switch (msr) {
+	case MSR_TSC:
+	case MSR_PAT:
+	case MSR_EFER:
+	case MSR_FS_BASE:
+		*value = arch_rdmsr(msr);
+		return true;
+	case MSR_GS_BASE:
+		/* In the monitor SWAPGS has put the guest's there. */
+		*value = arch_rdmsr(MSR_KERNEL_GS_BASE);
+		return true;
+	case MSR_KERNEL_GS_BASE:
+		*value = v->user_gs_base;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool msr_write(struct monitor_vcpu *v, uint32_t msr, uint64_t value)
+{
+	/* All three are addresses, and hardware refuses one that is not canonical. */
+	if (!guest_canonical(value))
+		return false;
+	switch (msr) {
+	case MSR_FS_BASE:
+		arch_wrmsr(msr, value);
+		return true;
+	case MSR_GS_BASE:
+		arch_wrmsr(MSR_KERNEL_GS_BASE, value);
+		return true;
+	case MSR_KERNEL_GS_BASE:
+		v->user_gs_base = value;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The serial port, and the port that kernels write to for a pause. Never those by which the monitor calls the VMM. */
+static bool port_allowed(uint16_t port, unsigned int bytes)
+{
+	return (port >= 0x3f8 && port + bytes <= 0x400) || (port == 0x80 && bytes == 1);
+}
+
+static bool port_access(struct monitor_regs *regs, const struct decoded *d)
+{
+	uint16_t port = d->port_in_dx ? (uint16_t)regs->rdx : d->port;
+	uint64_t mask = d->bytes == 4 ? 0xffffffff : (1ull << 8 * d->bytes) - 1;
+	uint64_t keep;
+
+	if (!port_allowed(port, d->bytes))
+		return false;
+	if (d->what == MONITOR_EMULATED_OUT) {
+		arch_out(port, d->bytes, (uint32_t)(regs->rax & mask));
+		return true;
+	}
+	/* A 32-bit result clears the upper half of rax, a smaller one keeps the rest. */
+	keep = d->bytes == 4 ? 0 : regs->rax & ~mask;
+	regs->rax = keep | (arch_in(port, d->bytes) & mask);
+	return true;
+}
+
+/*
+ * With the virtual flag off nothing ends the sleep, as on hardware. With it on there is nothing yet that could (no
+ * events, no interrupts), so the guest gives way and goes on: HLT may end early.
+ */
+static void halt(struct monitor_vcpu *v)
+{
+	static const uint64_t none[PVN_HYPERCALL_ARGS];
+
+	if (guest_interrupts_on(v))
+		arch_vmm_call(PVN_HC_SCHED_YIELD, none);
+	else
+		arch_halt();
+}
+
+static bool act(struct monitor_vcpu *v, struct monitor_regs *regs, const struct decoded *d)
+{
+	uint64_t value;
+
+	switch (d->what) {
+	case MONITOR_EMULATED_HLT:
+		halt(v);
+		return true;
+	case MONITOR_EMULATED_CLI:
+	case MONITOR_EMULATED_STI:
+		guest_interrupts_set(v, d->what == MONITOR_EMULATED_STI);
+		return true;
+	case MONITOR_EMULATED_RDMSR:
+		if (!msr_read(v, (uint32_t)regs->rcx, &value))
+			return false;
+		regs->rax = (uint32_t)value;
+		regs->rdx = value >> 32;
+		return true;
+	case MONITOR_EMULATED_WRMSR:
+		return msr_write(v, (uint32_t)regs->rcx, regs->rdx << 32 | (uint32_t)regs->rax);
+	default:
+		return port_access(regs, d);
+	}
+}
+
+bool emulate(struct monitor_vcpu *v, struct monitor_regs *regs)
+{
+	uint8_t code[DECODE_MAX_BYTES];
+	uint64_t rip = regs->rip;
+	struct decoded d;
+
+	if (!decode(code, fetch(rip, code), &d))
+		return false;
+	/* Nothing comes after it: rather no emulation than a return that the monitor cannot make. */
+	if (!guest_canonical(rip + d.length))
+		return false;
+	if (!act(v, regs, &d))
+		return false;
+	regs->rip = rip + d.length;
+	count(v, rip, d.what);
+	return true;
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Exceptions in the monitor itself: foreseen ones at an instruction that touches guest memory, and bugs. */
+#include "monitor.h"
+
+struct fixup {
+	uint64_t from, to;
+};
+
+extern const struct fixup fixups_start[], fixups_end[];
+
+void trap_from_monitor(struct monitor_vcpu *v, struct monitor_regs *regs);
+void trap_fatal(struct monitor_vcpu *v, struct monitor_regs *regs) __attribute__((noreturn));
+
+void trap_from_monitor(struct monitor_vcpu *v, struct monitor_regs *regs)
+{
+	if (regs->vector == VECTOR_PF || regs->vector == VECTOR_GP) {
+		for (const struct fixup *f = fixups_start; f < fixups_end; f++) {
+			if (f->from == regs->rip) {
+				regs->rip = f->to;
+				return;
+			}
+		}
+	}
+	stop_bug(v, regs, "exception in the monitor, vector", regs->vector);
+}
+
+void trap_fatal(struct monitor_vcpu *v, struct monitor_regs *regs)
+{
+	stop_bug(v, regs, "an exception that nothing here answers, vector", regs->vector);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The monitor's own structures. All state of a vCPU is in its struct monitor_vcpu; what all vCPUs of the guest share is
+ * in struct monitor_vm. Nothing here needs ring 0 but what arch.h declares, so that the rest runs under unit tests.
+ */
+#ifndef MONITOR_MONITOR_H
+#define MONITOR_MONITOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <paravane/error.h>
+#include <paravane/features.h>
+#include <paravane/hypercall.h>
+#include <paravane/hypercall_nr.h>
+#include <paravane/hypercall_pv.h>
+
+#include "interface.h"
+
+#define VECTOR_DB 1
+#define VECTOR_NMI 2
+#define VECTOR_BP 3
+#define VECTOR_DF 8
+#define VECTOR_GP 13
+#define VECTOR_PF 14
+#define VECTOR_MC 18
+
+#define RFLAGS_FIXED 0x2ull
+#define RFLAGS_TF 0x100ull
+#define RFLAGS_IF 0x200ull
+#define RFLAGS_NT 0x4000ull
+#define RFLAGS_RF 0x10000ull
+/* What a guest may set by a return: CF PF AF ZF SF TF DF OF NT RF AC ID. IF is virtual, IOPL stays 0. */
+#define RFLAGS_GUEST 0x254dd5ull
+
+#define PF_ERROR_USER 0x4ull
+
+struct monitor_trap {
+	uint64_t handler; /* 0: none */
+	uint64_t flags;	  /* PVN_TRAP_* */
+};
+
+/* One a guest. */
+struct monitor_vm {
+	uint32_t usable;   /* bits of feature word 0 whose families answer */
+	uint32_t accepted; /* core.accept_features has succeeded */
+	struct monitor_trap trap[PVN_TRAP_TABLE_MAX];
+};
+
+struct monitor_tss {
+	uint32_t reserved0;
+	uint32_t rsp0[2];
+	uint32_t rsp12[4];
+	uint32_t reserved1[2];
+	uint32_t ist[7][2];
+	uint32_t reserved2[2];
+	uint16_t reserved3;
+	uint16_t io_map; /* beyond the limit: no port is open to level 3 */
+};
+
+#define GDT_ENTRIES 10
+
+struct monitor_vcpu;
+
+struct monitor_call {
+	struct monitor_vcpu *v;
+	uint64_t nr;
+	const uint64_t *args;
+	bool in_multicall;
+};
+
+struct monitor_vcpu {
+	struct monitor_shared shared;
+	struct monitor_vcpu *self;
+	struct monitor_regs *regs; /* at the end of the area */
+	struct monitor_vm *vm;
+	uint8_t *ram;		   /* guest-physical address 0, as the monitor sees it */
+	struct pvn_vcpu_info *info; /* shared with the guest, or own_info */
+	struct monitor_call call;  /* the one that SYSCALL makes; its arguments are in regs */
+	uint64_t full_return;	   /* leave this call by iretq with all of regs */
+	uint64_t user_gs_base;	   /* what the guest has in MSR_KERNEL_GS_BASE */
+	struct pvn_vcpu_info own_info;
+	uint64_t gdt[GDT_ENTRIES];
+	struct monitor_tss tss;
+};
+
+/* hypercall.c: a call from kernel mode. The result; the caller's registers may have been replaced (full_return). */
+int64_t hypercall_handle(struct monitor_vcpu *v, uint64_t nr);
+int64_t hypercall_dispatch(struct monitor_call *c);
+/* Let the VMM serve it. */
+int64_t hypercall_forward(struct monitor_call *c);
+
+/* trap.c: an exception of the guest's, in v->regs. */
+void trap_from_guest(struct monitor_vcpu *v, struct monitor_regs *regs);
+/* The guest goes on at an address that is not canonical: to it that is a general protection fault. */
+void trap_bad_address(struct monitor_vcpu *v);
+/* Enter the guest's handler of `vector`; without one, or when its frame can't be pushed, the guest is stopped. */
+void trap_deliver(struct monitor_vcpu *v, unsigned int vector, bool has_error, uint64_t error);
+
+/* emulate.c: true when the instruction at rip was emulated, counted and stepped over. */
+bool emulate(struct monitor_vcpu *v, struct monitor_regs *regs);
+
+/* frame.c */
+#define FRAME_WORDS_MAX 6
+/* The words that hardware would push, error code first if there is one. How many. */
+unsigned int frame_build(uint64_t words[FRAME_WORDS_MAX], const struct monitor_regs *regs, bool interrupts_on,
+			 bool has_error, uint64_t error);
+/* Where they begin on a stack that is at rsp. */
+uint64_t frame_address(uint64_t rsp, unsigned int words);
+/* Take a return frame: 0, or -PVN_EINVAL with nothing changed. */
+int frame_return(const struct pvn_return_frame *frame, struct monitor_regs *regs, bool *interrupts_on);
+
+/* guest.c: guest memory by its two kinds of addresses. 0, or -PVN_EFAULT; virtual copies may be partly done then. */
+void *guest_ram(const struct monitor_vcpu *v, uint64_t gpa, uint64_t bytes);
+int guest_read(uint64_t va, void *to, size_t bytes);
+int guest_write(uint64_t va, const void *from, size_t bytes);
+bool guest_canonical(uint64_t va);
+bool guest_interrupts_on(const struct monitor_vcpu *v);
+void guest_interrupts_set(struct monitor_vcpu *v, bool on);
+
+/* stop.c: the guest may end with the call that is about to be made: what a report shows of it. */
+void stop_prepare(struct monitor_vcpu *v);
+/* The guest ends here, with a report; these don't return. */
+void stop_guest(struct monitor_vcpu *v, const struct monitor_regs *regs, const char *text, uint64_t number)
+	__attribute__((noreturn));
+void stop_bug(struct monitor_vcpu *v, const struct monitor_regs *regs, const char *text, uint64_t number)
+	__attribute__((noreturn));
+
+#define MONITOR_TABLE_PROTOTYPES
+#include "hypercall_table.inc"
+#undef MONITOR_TABLE_PROTOTYPES
+
+#endif

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* pv mode's monitor: its memory, its image, the state in which its first vCPU starts. */
+
+#include "pv_monitor.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include "hypercall.h"
+#include "vm.h"
+
+#define PAGE 4096ull
+#define LARGE_PAGE (2ull << 20)
+#define GIB (1ull << 30)
+/* Tables for the kernel's own segments: a last-level table for each 2 MiB, and some above them. */
+#define KERNEL_TABLES 1024
+
+#define CR0_PE 0x1ull
+#define CR0_MP 0x2ull
+#define CR0_ET 0x10ull
+#define CR0_NE 0x20ull
+#define CR0_WP 0x10000ull
+#define CR0_PG 0x80000000ull
+#define CR4_PAE 0x20ull
+#define CR4_OSFXSR 0x200ull
+#define CR4_OSXMMEXCPT 0x400ull
+#define EFER_SCE 0x1ull
+#define EFER_LME 0x100ull
+#define EFER_LMA 0x400ull
+#define EFER_NXE 0x800ull
+
+extern const uint8_t monitor_image[], monitor_image_end[];
+
+struct pv_monitor {
+	uint64_t gpa; /* above all RAM */
+	uint64_t bytes;
+	uint8_t *host;
+	uint64_t areas; /* offset of the first vCPU's area */
+	struct pv_tables tables;
+};
+
+static uint64_t align_up(uint64_t value, uint64_t to)
+{
+	return (value + to - 1) & ~(to - 1);
+}
+
+static void image_header(struct monitor_image *header)
+{
+	memcpy(header, monitor_image, sizeof(*header));
+}
+
+/* Bits of a guest-physical address on this host. */
+static unsigned int physical_bits(struct vm *vm)
+{
+	struct {
+		struct kvm_cpuid2 head;
+		struct kvm_cpuid_entry2 entry[256];
+	} *list = calloc(1, sizeof(*list));
+	unsigned int bits = 36; /* every CPU with 64-bit mode has as many */
+
+	if (!list)
+		return bits;
+	list->head.nent = 256;
+	if (ioctl(vm->kvm_fd, KVM_GET_SUPPORTED_CPUID, list) >= 0)
+		for (unsigned int i = 0; i < list->head.nent; i++)
+			if (list->entry[i].function == 0x80000008)
+				bits = list->entry[i].eax & 0xff;
+	free(list);
+	return bits;
+}
+
+/*
+ * The middle of the guest-physical space: above any RAM, and far from its end, where AMD's CPUs have a reserved range.
+ */
+static int choose_place(struct vm *vm, struct pv_monitor *mon, char *err, unsigned int errlen)
+{
+	const struct gmem *gm = &vm->m.gmem;
+	const struct gmem_region *last = &gm->region[gm->nr_regions - 1];
+	uint64_t end = last->start + last->size, most;
+
+	mon->gpa = 1ull << (physical_bits(vm) - 1);
+	most = mon->gpa < PVN_PV_DIRECT_MAX ? mon->gpa : PVN_PV_DIRECT_MAX;
+	if (end <= most)
+		return 0;
+	snprintf(err, errlen,
+		 "--memory is too much for pv mode on this host: guest memory would end at %#llx, and the monitor "
+		 "needs what is above %#llx: give less",
+		 (unsigned long long)end, (unsigned long long)most);
+	return -EINVAL;
+}
+
+int pv_monitor_create(struct vm *vm, char *err, unsigned int errlen)
+{
+	struct pv_monitor *mon = calloc(1, sizeof(*mon));
+	struct monitor_image header;
+	int ret;
+
+	if (!mon) {
+		snprintf(err, errlen, "no memory for the monitor");
+		return -ENOMEM;
+	}
+	ret = choose_place(vm, mon, err, errlen);
+	if (ret)
+		goto free_monitor;
+	image_header(&header);
+	mon->areas = align_up(header.memory_bytes, MONITOR_AREA_BYTES);
+	mon->tables.at = mon->areas + (uint64_t)vm->m.nr_vcpus * MONITOR_AREA_BYTES;
+	mon->bytes = align_up(mon->tables.at + PAGE * (KERNEL_TABLES + vm->m.gmem.bytes / GIB + 16), LARGE_PAGE);
+	mon->host = mmap(NULL, mon->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (mon->host == MAP_FAILED) {
+		ret = -errno;
+		snprintf(err, errlen, "cannot reserve %llu KiB for the monitor: %s",
+			 (unsigned long long)mon->bytes >> 10, strerror(-ret));
+		goto free_monitor;
+	}
+	madvise(mon->host, mon->bytes, MADV_DONTDUMP);
+	madvise(mon->host, mon->bytes, MADV_DONTFORK);
+#ifdef PR_SET_VMA
+	prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, mon->host, mon->bytes, "monitor-memory");
+#endif
+	mon->tables.host = mon->host;
+	mon->tables.gpa = mon->gpa;
+	mon->tables.bytes = mon->bytes;
+	ret = vm_map_memory(vm, VM_SLOT_MONITOR, mon->gpa, mon->host, mon->bytes, false);
+	if (ret) {
+		snprintf(err, errlen, "KVM refused the monitor's memory at %#llx: %s", (unsigned long long)mon->gpa,
+			 strerror(-ret));
+		goto unmap;
+	}
+	vm->monitor = mon;
+	return 0;
+unmap:
+	munmap(mon->host, mon->bytes);
+free_monitor:
+	free(mon);
+	return ret;
+}
+
+void pv_monitor_destroy(struct vm *vm)
+{
+	if (!vm->monitor)
+		return;
+	munmap(vm->monitor->host, vm->monitor->bytes);
+	free(vm->monitor);
+	vm->monitor = NULL;
+}
+
+static uint8_t *area(const struct vm *vm, unsigned int vcpu)
+{
+	return vm->monitor->host + vm->monitor->areas + (uint64_t)vcpu * MONITOR_AREA_BYTES;
+}
+
+const struct monitor_shared *pv_monitor_shared(const struct vm *vm, unsigned int vcpu)
+{
+	return (const struct monitor_shared *)area(vm, vcpu);
+}
+
+/* Text executable, everything else writable, a hole below each vCPU's stack: an overrun is a double fault, in words. */
+static int map_monitor(struct vm *vm, const struct monitor_image *header)
+{
+	struct pv_monitor *mon = vm->monitor;
+	int ret;
+
+	ret = pv_tables_map(&mon->tables, MONITOR_VA, mon->gpa, header->text_bytes, 0);
+	if (!ret)
+		ret = pv_tables_map(&mon->tables, MONITOR_VA + header->text_bytes, mon->gpa + header->text_bytes,
+				    header->memory_bytes - header->text_bytes, PV_PTE_WRITE | PV_PTE_NX);
+	for (unsigned int i = 0; i < vm->m.nr_vcpus && !ret; i++) {
+		uint64_t at = mon->areas + (uint64_t)i * MONITOR_AREA_BYTES, stack = MONITOR_AREA_GUARD + PAGE;
+
+		ret = pv_tables_map(&mon->tables, MONITOR_VA + at, mon->gpa + at, MONITOR_AREA_GUARD,
+				    PV_PTE_WRITE | PV_PTE_NX);
+		if (!ret)
+			ret = pv_tables_map(&mon->tables, MONITOR_VA + at + stack, mon->gpa + at + stack,
+					    MONITOR_AREA_BYTES - stack, PV_PTE_WRITE | PV_PTE_NX);
+	}
+	return ret;
+}
+
+static int map_kernel(struct pv_monitor *mon, const struct pv_kernel *kernel)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < kernel->nr_segments && !ret; i++) {
+		const struct pv_segment *s = &kernel->segment[i];
+
+		ret = pv_tables_map(&mon->tables, s->va, s->gpa, s->bytes,
+				    PV_PTE_USER | (s->write ? PV_PTE_WRITE : 0) | (s->execute ? 0 : PV_PTE_NX));
+	}
+	return ret;
+}
+
+static int make_tables(struct vm *vm, const struct monitor_image *header, const struct pv_kernel *kernel, char *err,
+		       unsigned int errlen)
+{
+	int ret;
+
+	ret = pv_tables_init(&vm->monitor->tables);
+	if (!ret)
+		ret = map_monitor(vm, header);
+	if (!ret)
+		ret = pv_tables_map_ram(&vm->monitor->tables, &vm->m.gmem);
+	if (!ret)
+		ret = map_kernel(vm->monitor, kernel);
+	if (ret == -EEXIST)
+		snprintf(err, errlen, "kernel %s has two segments at one virtual address: build it again",
+			 vm->opt->kernel);
+	else if (ret)
+		snprintf(err, errlen,
+			 "kernel %s is larger than pv mode's first page tables can map (some 2 GiB): make it smaller",
+			 vm->opt->kernel);
+	return ret;
+}
+
+static void fill_boot(struct vm *vm, const struct pv_kernel *kernel, struct monitor_boot *boot)
+{
+	const struct gmem *gm = &vm->m.gmem;
+
+	boot->vcpu = 0;
+	boot->entry = kernel->entry;
+	boot->start_info = kernel->start_info;
+	for (unsigned int i = 0; i < 4; i++)
+		boot->offered[i] = hypercalls_offered(vm->m.hypercall, i);
+	for (unsigned int i = 0; i < gm->nr_regions; i++)
+		boot->ram[i] = (struct monitor_ram){ gm->region[i].start, gm->region[i].size };
+}
+
+int pv_monitor_load(struct vm *vm, const struct pv_kernel *kernel, struct boot_state *boot, char *err,
+		    unsigned int errlen)
+{
+	struct monitor_image header;
+	int ret;
+
+	image_header(&header);
+	memcpy(vm->monitor->host, monitor_image, header.image_bytes);
+	ret = make_tables(vm, &header, kernel, err, errlen);
+	if (ret)
+		return ret;
+	fill_boot(vm, kernel, &((struct monitor_shared *)area(vm, 0))->boot);
+	*boot = (struct boot_state){
+		.rip = header.entry,
+		.rdi = MONITOR_VA + vm->monitor->areas,
+		.cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG,
+		.cr3 = vm->monitor->gpa + vm->monitor->tables.top,
+		.cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT,
+		.efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE,
+		.cs = { .selector = PVN_PV_KERNEL_CS, .code = true, .long_mode = true },
+		.ds = { .selector = PVN_PV_KERNEL_SS },
+	};
+	return 0;
+}

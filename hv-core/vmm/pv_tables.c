@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The tables of pv mode's start. They lie in the monitor's memory, so the guest can neither read nor write them; upper
+ * entries allow everything to level 3, except those of the monitor's own part, and the last level has the rights.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "pv_monitor.h"
+
+#define PAGE 4096ull
+#define LARGE_PAGE (2ull << 20)
+#define UPPER (PV_PTE_PRESENT | PV_PTE_WRITE | PV_PTE_USER)
+
+static uint64_t *table_at(struct pv_tables *t, uint64_t offset)
+{
+	return (uint64_t *)(t->host + offset);
+}
+
+/* The offset of a new, empty table, or 0: the image lies there. */
+static uint64_t table_new(struct pv_tables *t)
+{
+	uint64_t offset = t->at;
+
+	if (t->bytes - offset < PAGE)
+		return 0;
+	t->at += PAGE;
+	memset(t->host + offset, 0, PAGE);
+	return offset;
+}
+
+int pv_tables_init(struct pv_tables *t)
+{
+	t->top = table_new(t);
+	return t->top ? 0 : -ENOMEM;
+}
+
+static bool is_monitors(uint64_t va)
+{
+	return va >= PVN_PV_HOLE_START && va < PVN_PV_HOLE_END;
+}
+
+/* The entry of `va` at a level (1 is the last), with the tables above it. */
+static uint64_t *entry_at(struct pv_tables *t, uint64_t va, unsigned int level)
+{
+	uint64_t upper = is_monitors(va) ? UPPER & ~PV_PTE_USER : UPPER, table = t->top;
+
+	for (unsigned int at = 4;; at--) {
+		uint64_t *entry = table_at(t, table) + (va >> (12 + 9 * (at - 1)) & 511);
+
+		if (at == level)
+			return entry;
+		if (!*entry) {
+			uint64_t next = table_new(t);
+
+			if (!next)
+				return NULL;
+			*entry = (t->gpa + next) | upper;
+		}
+		table = (*entry & PV_PTE_ADDR) - t->gpa;
+	}
+}
+
+int pv_tables_map(struct pv_tables *t, uint64_t va, uint64_t phys, uint64_t bytes, uint64_t rights)
+{
+	for (uint64_t at = 0; at < bytes; at += PAGE) {
+		uint64_t *entry = entry_at(t, va + at, 1);
+		uint64_t wanted = (phys + at) | rights | PV_PTE_PRESENT;
+
+		if (!entry)
+			return -ENOMEM;
+		if (*entry && (*entry & PV_PTE_ADDR) != phys + at)
+			return -EEXIST;
+		/* NX is a right taken away: it stays only if both say so. */
+		*entry = *entry ? (*entry | wanted) & ~((*entry ^ wanted) & PV_PTE_NX) : wanted;
+	}
+	return 0;
+}
+
+int pv_tables_map_ram(struct pv_tables *t, const struct gmem *gm)
+{
+	uint64_t *guest, *monitor;
+
+	for (unsigned int i = 0; i < gm->nr_regions; i++) {
+		const struct gmem_region *r = &gm->region[i];
+
+		for (uint64_t gpa = r->start; gpa < r->start + r->size; gpa += LARGE_PAGE) {
+			uint64_t *entry = entry_at(t, PVN_PV_DIRECT_MAP + gpa, 2);
+
+			if (!entry)
+				return -ENOMEM;
+			*entry = gpa | UPPER | PV_PTE_LARGE | PV_PTE_NX;
+		}
+	}
+	/* The monitor's view is the same tables under another top-level entry, which level 3 may not pass. */
+	guest = entry_at(t, PVN_PV_DIRECT_MAP, 4);
+	monitor = entry_at(t, MONITOR_RAM_VA, 4);
+	*monitor = *guest & ~PV_PTE_USER;
+	return 0;
+}

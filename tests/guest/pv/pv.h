@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What every tiny guest of pv mode has: text on the console, TAP, traps that are noted and stepped over. */
+#ifndef TESTS_GUEST_PV_H
+#define TESTS_GUEST_PV_H
+
+/* Tests of the loader build this guest with other values. */
+#ifndef PV_NOTE_VERSION
+#define PV_NOTE_VERSION PVN_ABI_VERSION
+#endif
+#ifndef PV_NOTE_PAGE
+#define PV_NOTE_PAGE pv_page
+#endif
+#ifndef PV_BASE
+#define PV_BASE 0xffffffff80000000
+#endif
+
+#ifndef __ASSEMBLER__
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <paravane/hypercall_pv.h>
+
+struct pv_frame {
+	uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
+	uint64_t vector, error;
+	struct pvn_trap_frame hw;
+};
+
+/* The last trap, and how many there were. */
+struct pv_trapped {
+	struct pv_frame frame;
+	uint64_t frame_at; /* address of the hardware's part */
+	unsigned int count;
+	bool interrupts_on; /* in the handler */
+};
+
+extern struct pv_trapped pv_trapped;
+/* Where the handler goes on after a fault; 0: where the trap was. Cleared by the trap. */
+extern uint64_t pv_resume;
+/* Single steps to take: the last one, or the first when there are none to take, ends them. */
+extern unsigned int pv_steps;
+extern struct pvn_vcpu_info *pv_info;
+extern uint64_t pv_start_rsp, pv_start_rflags;
+extern char pv_page[], pv_start[], pv_trap_entries[], pv_end[];
+
+uint64_t pv_int3_registers(void);
+/* The same over a call, whose arguments are small numbers; rax, rcx and r11 may be lost. */
+uint64_t pv_call_registers(uint64_t nr);
+int64_t pv_return_to(const struct pvn_return_frame *frame);
+void pv_trap_return(void);
+
+/* The guest's own, with its command line. Does not return. */
+void pv_test(const char *cmdline);
+
+static inline uint64_t pv_gpa(const void *p)
+{
+	return (uint64_t)p - PV_BASE;
+}
+
+void *memcpy(void *to, const void *from, size_t bytes);
+
+void pv_text(const char *text);
+void pv_number(int64_t value);
+void pv_result(bool ok, const char *name);
+void pv_equal(int64_t want, int64_t got, const char *name);
+unsigned int pv_results(void);
+void pv_power_off(void);
+/* Handlers for all exceptions, each with interrupts off or not. */
+int64_t pv_traps_register(uint32_t flags);
+
+/* One instruction that may fault; afterwards pv_trapped says whether it did. */
+#define PV_TRY(instruction, ...) \
+	__asm__ __volatile__("leaq 771f(%%rip), %%r11\n\tmovq %%r11, pv_resume(%%rip)\n\t" instruction \
+			     "\n771:\tmovq $0, pv_resume(%%rip)" __VA_ARGS__)
+
+#endif
+#endif

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What arch.h promises, without ring 0. */
+#include "fake.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch.h"
+
+struct fake fake;
+
+void fake_init(void)
+{
+	memset(&fake, 0, sizeof(fake));
+	fake.ram = calloc(1, FAKE_RAM);
+	fake.v.self = &fake.v;
+	fake.v.vm = &fake.vm;
+	fake.v.regs = &fake.regs;
+	fake.v.ram = fake.ram;
+	fake.v.info = &fake.v.own_info;
+	fake.v.call = (struct monitor_call){ .v = &fake.v, .args = &fake.regs.rdi };
+	fake.v.shared.boot.ram[0] = (struct monitor_ram){ 0, FAKE_RAM };
+	fake.v.shared.boot.offered[0] = PVN_F0_CPU | PVN_F0_VCPU | PVN_F0_SCHED | PVN_F0_CONSOLE | PVN_F0_DEBUG;
+	fake.vm.usable = fake.v.shared.boot.offered[0] & MONITOR_EARLY_WORD0;
+	fake.regs.rip = FAKE_VA;
+	fake.regs.rsp = FAKE_VA + 0x1000;
+	fake.regs.rflags = RFLAGS_FIXED;
+}
+
+void fake_destroy(void)
+{
+	free(fake.ram);
+}
+
+void *fake_at(uint64_t va)
+{
+	if (va - FAKE_EDGE < 0x1000)
+		return fake.ram + FAKE_RAM - 0x1000 + (va - FAKE_EDGE);
+	return fake.ram + (va - FAKE_VA);
+}
+
+int64_t fake_call(uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)
+{
+	fake.regs.rax = nr;
+	fake.regs.rdi = a0;
+	fake.regs.rsi = a1;
+	fake.regs.rdx = a2;
+	fake.regs.r10 = a3;
+	fake.regs.r8 = a4;
+	return hypercall_handle(&fake.v, nr);
+}
+
+/* A byte at a time, as far as memory is mapped: like the hardware's, a failed copy may be partly done. */
+static int copy(uint64_t va, void *buf, size_t bytes, bool write)
+{
+	uint8_t *at = buf;
+
+	for (size_t i = 0; i < bytes; i++) {
+		uint8_t *byte;
+
+		/* The monitor must never ask for its own part of the address space. */
+		if (va + i >= PVN_PV_HOLE_START && va + i < PVN_PV_HOLE_END)
+			abort();
+		if (va + i - FAKE_VA >= FAKE_MAPPED && va + i - FAKE_EDGE >= 0x1000) {
+			fake.cr2 = va + i;
+			return -1;
+		}
+		byte = fake_at(va + i);
+		if (write)
+			*byte = at[i];
+		else
+			at[i] = *byte;
+	}
+	return 0;
+}
+
+int arch_copy_from_guest(void *to, uint64_t from, size_t bytes)
+{
+	return copy(from, to, bytes, false);
+}
+
+int arch_copy_to_guest(uint64_t to, const void *from, size_t bytes)
+{
+	return copy(to, (void *)from, bytes, true);
+}
+
+uint64_t arch_rdmsr(uint32_t msr)
+{
+	return msr == 0xc0000100 ? fake.fs_base : msr == 0xc0000102 ? fake.gs_base : 0x123456789abcdef0;
+}
+
+void arch_wrmsr(uint32_t msr, uint64_t value)
+{
+	if (msr == 0xc0000100)
+		fake.fs_base = value;
+	else if (msr == 0xc0000102)
+		fake.gs_base = value;
+	else
+		abort();
+}
+
+uint64_t arch_read_cr2(void)
+{
+	return fake.cr2;
+}
+
+uint32_t arch_in(uint16_t port, unsigned int bytes)
+{
+	fake.port = port;
+	return fake.port_value;
+}
+
+void arch_out(uint16_t port, unsigned int bytes, uint32_t value)
+{
+	fake.outs++;
+	fake.port = port;
+	fake.port_value = value;
+}
+
+void arch_halt(void)
+{
+	fake.halts++;
+}
+
+int64_t arch_vmm_call(uint64_t nr, const uint64_t *args)
+{
+	fake.vmm_calls++;
+	fake.vmm_nr = nr;
+	memcpy(fake.vmm_args, args, sizeof(fake.vmm_args));
+	return fake.vmm_result;
+}
+
+void arch_vmm_stop(void)
+{
+	longjmp(fake.stopped, 1);
+}

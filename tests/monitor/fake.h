@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The monitor's C code as a library: a vCPU without a CPU, guest memory in buffers, ring 0 as a record of what was asked. */
+#ifndef TESTS_MONITOR_FAKE_H
+#define TESTS_MONITOR_FAKE_H
+
+#include <setjmp.h>
+
+#include "monitor.h"
+
+#define FAKE_RAM 0x40000ull	   /* bytes of RAM, from 0 */
+#define FAKE_VA 0xffffffff80000000ull /* where half of it is mapped */
+#define FAKE_MAPPED (FAKE_RAM / 2)
+/* The last page below the gap of addresses is mapped too, to the end of RAM. */
+#define FAKE_EDGE 0x7ffffffff000ull
+#define FAKE_PORTS 8
+
+struct fake {
+	struct monitor_vcpu v;
+	struct monitor_vm vm;
+	struct monitor_regs regs;
+	uint8_t *ram; /* exactly FAKE_RAM bytes, for the address sanitizer */
+	jmp_buf stopped; /* where arch_vmm_stop() goes */
+	uint64_t cr2, fs_base, gs_base;
+	/* What reached the VMM. */
+	uint64_t vmm_nr, vmm_args[PVN_HYPERCALL_ARGS];
+	int64_t vmm_result;
+	unsigned int vmm_calls, halts, outs;
+	uint16_t port;
+	uint32_t port_value;
+};
+
+extern struct fake fake;
+
+/* All families offered that pv mode has, none accepted yet. */
+void fake_init(void);
+void fake_destroy(void);
+/* A pointer to mapped guest memory. */
+void *fake_at(uint64_t va);
+/* A call as SYSCALL makes it. */
+int64_t fake_call(uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4);
+
+#endif
