@@ -263,6 +263,12 @@ static inline int pvn_ring_guest_pop(struct pvn_ring_guest *r, struct pvn_cqe *o
 	return 1;
 }
 
+/* Is there a completion to take? From either half; for decisions of speed alone. */
+static inline bool pvn_ring_guest_ready(const struct pvn_ring_guest *r)
+{
+	return pvn_ring_load(&r->hdr->cq_tail) != pvn_ring_load(&r->released);
+}
+
 /* Gives the slots of all popped completions back to the host, and with them room to submit. */
 static inline void pvn_ring_guest_release(struct pvn_ring_guest *r)
 {
@@ -327,6 +333,7 @@ struct pvn_ring_host {
 	pvn_u32 sq_tail; /* the guest's, as last seen and checked */
 	pvn_u32 pushed;	 /* completions written */
 	pvn_u32 cq_tail; /* what cq_tail says */
+	pvn_u32 notified; /* what it said when cq_event was last looked at */
 	pvn_u32 cq_head; /* the guest's, as last seen and checked */
 };
 
@@ -349,6 +356,7 @@ static inline int pvn_ring_host_init(struct pvn_ring_host *r, void *mem, pvn_u32
 	r->sq_tail = r->popped;
 	r->pushed = pvn_ring_load(&r->hdr->cq_tail);
 	r->cq_tail = r->pushed;
+	r->notified = r->pushed;
 	r->cq_head = pvn_ring_load_acquire(&r->hdr->cq_head);
 	if ((pvn_u32)(r->pushed - r->cq_head) > r->cq_size ||
 	    (pvn_u32)(pvn_ring_load(&r->hdr->sq_tail) - r->popped) > r->sq_size) {
@@ -444,25 +452,51 @@ static inline void pvn_ring_host_push(struct pvn_ring_host *r, const struct pvn_
 	r->in_flight--;
 }
 
-/* Makes the completions visible. True: raise the interrupt. */
-static inline bool pvn_ring_host_publish(struct pvn_ring_host *r)
+/*
+ * Makes the completions visible, without a look at whether the guest waits for them: a guest that looks by itself takes
+ * them without an interrupt. pvn_ring_host_notify() must follow before the host sleeps.
+ */
+static inline void pvn_ring_host_show(struct pvn_ring_host *r)
 {
-	pvn_u32 old = r->cq_tail;
-
 	/* First, so that a guest that waits for slots finds them when the completion wakes it.
 	 */
 	pvn_ring_host_release(r);
-	if (r->pushed == old)
-		return false;
+	if (r->pushed == r->cq_tail)
+		return;
 	/* The entries before cq_tail, else the guest copies slots half written. Pairs with
 	 * pvn_ring_guest_pop(). */
 	pvn_ring_store_release(&r->hdr->cq_tail, r->pushed);
 	r->cq_tail = r->pushed;
+}
+
+/* True: raise the interrupt, for what was shown since the last time. */
+static inline bool pvn_ring_host_notify(struct pvn_ring_host *r)
+{
+	pvn_u32 old = r->notified;
+
+	if (r->cq_tail == old)
+		return false;
+	r->notified = r->cq_tail;
 	/* cq_tail before reading cq_event, else we may miss that the guest armed while it
 	 * misses our tail, and it sleeps with completions waiting. Pairs with
 	 * pvn_ring_guest_arm(). */
 	pvn_ring_mb();
-	return pvn_ring_passed(pvn_ring_load(&r->hdr->cq_event), r->pushed, old);
+	return pvn_ring_passed(pvn_ring_load(&r->hdr->cq_event), r->cq_tail, old);
+}
+
+/* Makes the completions visible. True: raise the interrupt. */
+static inline bool pvn_ring_host_publish(struct pvn_ring_host *r)
+{
+	pvn_ring_host_show(r);
+	return pvn_ring_host_notify(r);
+}
+
+/* Completions shown that the guest has not taken, as it says: for decisions of speed alone. */
+static inline pvn_u32 pvn_ring_host_unseen(const struct pvn_ring_host *r)
+{
+	pvn_u32 n = r->cq_tail - pvn_ring_load(&r->hdr->cq_head);
+
+	return n < r->cq_size ? n : r->cq_size;
 }
 
 /* Asks for a doorbell at the next submission. True: some are there already, poll again before

@@ -137,6 +137,18 @@ static blk_status_t entry_submit(struct pvn_block_queue *bq, struct request *rq,
 	return BLK_STS_OK;
 }
 
+/* Whoever submits takes up what has completed: the host holds the interrupt for a while, and then
+ * needs none. Softirqs off, so that blk-mq's runs here and not in a thread.
+ */
+static void take_on_the_way(struct pvn_block_queue *bq)
+{
+	if (!pvn_ring_guest_ready(&bq->q->ring))
+		return;
+	local_bh_disable();
+	pvn_block_queue_poll(bq);
+	local_bh_enable();
+}
+
 static blk_status_t mq_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
 {
 	struct pvn_block_queue *bq = hctx->driver_data;
@@ -154,6 +166,8 @@ static blk_status_t mq_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_
 	spin_unlock(&bq->sq_lock);
 	if (kick)
 		pvn_queue_kick(bq->q);
+	if (bd->last)
+		take_on_the_way(bq);
 	return status;
 }
 
@@ -167,6 +181,7 @@ static void mq_commit_rqs(struct blk_mq_hw_ctx *hctx)
 	spin_unlock(&bq->sq_lock);
 	if (kick)
 		pvn_queue_kick(bq->q);
+	take_on_the_way(bq);
 }
 
 /* The request that a completion answers, or NULL when the host lies and the device was given up. */

@@ -7,12 +7,13 @@
  * call. When a round finds nothing the thread looks on for a short while before it asks for a doorbell and sleeps in
  * io_uring, which waits for completions and doorbells alike.
  *
- * When to show completions to the guest: a guest that keeps one request in flight waits for each, so at once. A guest
- * that keeps many goes on submitting while the first ones complete; an interrupt in the midst of that costs it more
- * than the wait. So while batches have been large and requests still arrive, completions are held: until as many are
- * there as the guest kept in flight lately, or none has come for the time that four usually take, or the oldest has
- * been held for too long. A large request ends its round and is shown at once: moving its data costs more than an
- * interrupt, and guest and host should do that side by side.
+ * Completions are shown to the guest at once, so that a driver that looks at the ring while it submits takes them without
+ * an interrupt. When to notify it is another matter: a guest that keeps one request in flight waits for each, so at once. A
+ * guest that keeps many goes on submitting while the first ones complete; an interrupt in the midst of that costs it more
+ * than the wait. So while such a guest's requests still arrive or completions are taken, the notification
+ * is held: until as many are left there as the guest kept in flight lately, or nothing has happened for the time that four requests
+ * usually take to come, or the guest has taken none for too long. A large request ends its round and is notified at once:
+ * moving its data costs more than an interrupt, and guest and host should do that side by side.
  */
 #include "pv_block.h"
 
@@ -26,8 +27,10 @@
 /* How long to look for work before sleeping. Sleeping costs two system calls and the guest an exit. */
 #define PV_BLOCK_SPIN_NS 50000
 /* The same when requests come in streams: the guest is about to send the next. In gaps, and at most. */
-#define PV_BLOCK_SPIN_GAPS 4
-#define PV_BLOCK_SPIN_MAX_NS 1000000
+#define PV_BLOCK_SPIN_GAPS 8
+#define PV_BLOCK_SPIN_MAX_NS 2000000
+/* So many requests one at a time make a guest that waits for each. */
+#define PV_BLOCK_DEEP 16
 /* Bounds of what "the time that four usually take" may be, whatever was measured. */
 #define PV_BLOCK_GAP_MIN_NS 2000
 #define PV_BLOCK_GAP_MAX_NS 400000
@@ -40,9 +43,7 @@
 
 static void note_completion(struct pv_block *b, const struct pv_queue *q)
 {
-	b->dirty |= 1u << q->index;
-	if (!b->unpublished++)
-		b->unpublished_since = loop_now_ns();
+	b->fresh |= 1u << q->index;
 }
 
 static void request_done(struct blk_io *io, int result)
@@ -59,22 +60,51 @@ static void request_done(struct blk_io *io, int result)
 	b->free[b->nr_free++] = (uint16_t)(slot - b->slots);
 }
 
-static void publish(struct pv_block *b)
+/* Show what has completed, and see what the guest has taken of it. */
+static void show(struct pv_block *b, uint64_t now)
 {
-	while (b->dirty) {
-		unsigned int i = (unsigned int)__builtin_ctz(b->dirty);
+	unsigned int before = b->unseen, added = 0;
+	uint32_t queues = b->quiet | b->fresh;
 
-		b->dirty &= b->dirty - 1;
-		pv_queue_publish(&b->dev.queue[i]);
+	if (!queues)
+		return;
+	b->unseen = 0;
+	while (queues) {
+		unsigned int i = (unsigned int)__builtin_ctz(queues);
+		struct pv_queue *q = &b->dev.queue[i];
+		uint32_t tail = q->ring.cq_tail, unseen;
+
+		queues &= queues - 1;
+		if (b->fresh & 1u << i)
+			pv_queue_show(q);
+		added += q->ring.cq_tail - tail;
+		unseen = pvn_ring_host_unseen(&q->ring);
+		b->unseen += unseen;
+		/* All taken: nobody waits for a notification. */
+		b->quiet = unseen ? b->quiet | 1u << i : b->quiet & ~(1u << i);
 	}
-	if (b->unpublished) {
-		b->batch = (b->batch + b->unpublished) / 2;
-		b->peak -= b->peak / 8;
-		if (b->peak < b->unpublished)
-			b->peak = b->unpublished;
-		b->shown++;
+	b->fresh = 0;
+	if (b->unseen < before + added)
+		b->taken = now;
+	if (!before || b->taken == now)
+		b->unseen_since = now;
+	if (!b->unseen)
+		b->urgent = false;
+}
+
+static void notify(struct pv_block *b)
+{
+	while (b->quiet) {
+		unsigned int i = (unsigned int)__builtin_ctz(b->quiet);
+
+		b->quiet &= b->quiet - 1;
+		pv_queue_notify(&b->dev.queue[i]);
 	}
-	b->unpublished = 0;
+	b->peak -= b->peak / 8;
+	if (b->peak < b->unseen)
+		b->peak = b->unseen;
+	b->notified++;
+	b->unseen = 0;
 	b->urgent = false;
 }
 
@@ -131,10 +161,15 @@ static void disarm(struct pv_block *b)
 }
 
 /* n requests arrived: how long do they usually take to come, one after the other? */
-static void note_arrival(struct pv_block *b, unsigned int n, uint64_t now)
+static void note_arrival(struct pv_block *b, unsigned int n, bool others, uint64_t now)
 {
 	uint64_t took = (now - b->arrived) / n;
 
+	/* A guest that waits for each sends one when it has taken the one before. */
+	if (others || n > 1)
+		b->deep = PV_BLOCK_DEEP;
+	else if (b->deep)
+		b->deep--;
 	if (took < PV_BLOCK_GAP_MAX_NS)
 		b->gap += ((int64_t)(4 * took) - (int64_t)b->gap) / 8;
 	if (b->gap < PV_BLOCK_GAP_MIN_NS)
@@ -144,23 +179,23 @@ static void note_arrival(struct pv_block *b, unsigned int n, uint64_t now)
 	b->arrived = now;
 }
 
-static bool publish_due(const struct pv_block *b, bool arriving, uint64_t now)
+static bool notify_due(const struct pv_block *b, bool arriving, uint64_t now)
 {
-	uint64_t held = now - b->unpublished_since;
+	uint64_t held = now - b->unseen_since, last = b->taken > b->arrived ? b->taken : b->arrived;
 
-	if (!b->unpublished)
+	if (!b->unseen)
 		return false;
-	if (b->urgent || b->unpublished >= PV_BLOCK_HOLD_COUNT || held > PV_BLOCK_HOLD_MAX_NS ||
+	if (b->urgent || b->unseen >= PV_BLOCK_HOLD_COUNT || held > PV_BLOCK_HOLD_MAX_NS ||
 	    held > PV_BLOCK_HOLD_GAPS * b->gap)
 		return true;
 	if (arriving)
 		return false;
-	if (b->batch < 2 || !b->may_spin)
+	if (!b->deep || !b->may_spin)
 		return true;
 	/* All that the guest keeps in flight? Now and then that is not believed, since it may have become more. */
-	if (b->nr_free == PV_BLOCK_DEPTH && b->unpublished >= b->peak && b->shown % 16)
+	if (b->nr_free == PV_BLOCK_DEPTH && b->unseen >= b->peak && b->notified % 16)
 		return true;
-	return now - b->arrived > b->gap;
+	return now - last > b->gap;
 }
 
 static uint64_t spin_ns(const struct pv_block *b)
@@ -169,7 +204,7 @@ static uint64_t spin_ns(const struct pv_block *b)
 
 	if (!b->may_spin)
 		return 0;
-	if (b->batch < 2 || ns < PV_BLOCK_SPIN_NS)
+	if (!b->deep || ns < PV_BLOCK_SPIN_NS)
 		return PV_BLOCK_SPIN_NS;
 	return ns < PV_BLOCK_SPIN_MAX_NS ? ns : PV_BLOCK_SPIN_MAX_NS;
 }
@@ -179,15 +214,17 @@ static void serve(struct pv_block *b)
 	uint64_t idle_since = 0;
 
 	while (pv_worker_request(&b->worker) == PV_REQUEST_NONE && !pv_device_failed(&b->dev)) {
+		bool others = b->unseen || b->nr_free < PV_BLOCK_DEPTH;
 		unsigned int taken = take_requests(b);
 		unsigned int done = blk_queue_poll(b->bq);
 		uint64_t now = loop_now_ns();
 
 		if (taken)
-			note_arrival(b, taken, now);
-		if (publish_due(b, taken, now))
-			publish(b);
-		if (taken || done || b->unpublished) {
+			note_arrival(b, taken, others, now);
+		show(b, now);
+		if (notify_due(b, taken, now))
+			notify(b);
+		if (taken || done || b->quiet) {
 			idle_since = now;
 			continue;
 		}
@@ -212,7 +249,8 @@ static void serve(struct pv_block *b)
 static void finish(struct pv_block *b)
 {
 	blk_queue_drain(b->bq);
-	publish(b);
+	show(b, loop_now_ns());
+	notify(b);
 	b->running = false;
 }
 

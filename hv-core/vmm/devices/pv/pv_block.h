@@ -37,14 +37,16 @@ struct pv_block {
 	struct pv_block_slot *slots;
 	uint16_t free[PV_BLOCK_DEPTH]; /* a stack: the slot used last is the one in the cache */
 	unsigned int nr_free;
-	unsigned int unpublished; /* completions that the guest doesn't see yet */
-	uint64_t unpublished_since; /* ns */
 	unsigned int turn;	  /* rounds so far */
-	uint32_t dirty;		  /* queues that have such */
+	uint32_t fresh;		  /* queues with completions that were not shown yet */
+	uint32_t quiet;		  /* queues with completions of which the guest was not notified yet */
+	unsigned int unseen;	  /* completions shown there and not taken by the guest */
+	uint64_t unseen_since;	  /* ns: there have been such, and the guest has taken none */
+	uint64_t taken;		  /* ns: the guest took some */
 	bool urgent;		  /* one of them is large */
-	unsigned int batch;	  /* completions shown at a time, lately: the mean */
-	unsigned int peak;	  /* and the most */
-	unsigned int shown;	  /* batches so far */
+	unsigned int deep;	  /* above 0: the guest keeps several requests in flight, or did a few requests ago */
+	unsigned int peak;	  /* completions of a notification, lately: the most */
+	unsigned int notified;	  /* notifications so far */
 	uint64_t gap;		  /* ns: four times what usually lies between two requests */
 	uint64_t arrived;	  /* ns: the last request */
 };

@@ -301,14 +301,25 @@ void pv_queue_complete(struct pv_queue *q, uint32_t id, int32_t status, uint32_t
 		pvn_ring_host_push(&q->ring, &cqe);
 }
 
-void pv_queue_publish(struct pv_queue *q)
+void pv_queue_show(struct pv_queue *q)
 {
 	if (pv_device_failed(q->dev))
 		return;
 	if (q->dev->fault)
 		pv_fault_publish(q->dev->fault, &q->ring);
-	if (pvn_ring_host_publish(&q->ring))
+	pvn_ring_host_show(&q->ring);
+}
+
+void pv_queue_notify(struct pv_queue *q)
+{
+	if (!pv_device_failed(q->dev) && pvn_ring_host_notify(&q->ring))
 		msix_raise(&q->dev->pci, q->vector);
+}
+
+void pv_queue_publish(struct pv_queue *q)
+{
+	pv_queue_show(q);
+	pv_queue_notify(q);
 }
 
 int pv_error(int host_errno)

@@ -89,9 +89,13 @@ void pv_device_config_changed(struct pv_device *dev);
 
 /* Copy one submission. 1, 0 for none; a broken ring fails the device and gives 0. */
 int pv_queue_pop(struct pv_queue *q, void *sqe);
-/* Write one completion; published later, in batches. */
+/* Write one completion; shown later, in batches. */
 void pv_queue_complete(struct pv_queue *q, uint32_t id, int32_t status, uint32_t flags);
-/* Show completions to the guest, and interrupt it if it asks for that. */
+/* Show completions to the guest. */
+void pv_queue_show(struct pv_queue *q);
+/* Interrupt it if it asks for that, for all that was shown since the last time. Due before the thread sleeps. */
+void pv_queue_notify(struct pv_queue *q);
+/* Both. */
 void pv_queue_publish(struct pv_queue *q);
 
 /* -errno of the host as -PVN_E*. */

@@ -139,7 +139,7 @@ void pv_fault_publish(struct pv_fault *fault, struct pvn_ring_host *ring)
 		break;
 	case PV_FAULT_SPURIOUS:
 		/* The index is right, and passes the event once more. */
-		ring->cq_tail = ring->pushed - ring->cq_size;
+		ring->notified = ring->pushed - ring->cq_size;
 		break;
 	default:
 		break;

@@ -47,7 +47,7 @@ struct pv_fault {
 /* device: "pv-block", …, for the message. 0, or -EINVAL with a message in err. */
 int pv_fault_parse(struct pv_fault *fault, const char *device, const char *spec, char *err, unsigned int errlen);
 
-/* In place of pvn_ring_host_push(), and before pvn_ring_host_publish(). */
+/* In place of pvn_ring_host_push(), and before pvn_ring_host_show(). */
 void pv_fault_complete(struct pv_fault *fault, struct pvn_ring_host *ring, const struct pvn_cqe *cqe);
 void pv_fault_publish(struct pv_fault *fault, struct pvn_ring_host *ring);
 
