@@ -491,12 +491,18 @@ static inline bool pvn_ring_host_publish(struct pvn_ring_host *r)
 	return pvn_ring_host_notify(r);
 }
 
-/* Completions shown that the guest has not taken, as it says: for decisions of speed alone. */
-static inline pvn_u32 pvn_ring_host_unseen(const struct pvn_ring_host *r)
+/*
+ * How many completions that were shown the guest has not taken yet, as it says. Of those that it has taken it need not be
+ * notified: a host that asks here between showing and notifying may leave the latter out when the answer is 0.
+ */
+static inline pvn_u32 pvn_ring_host_unseen(struct pvn_ring_host *r)
 {
-	pvn_u32 n = r->cq_tail - pvn_ring_load(&r->hdr->cq_head);
+	pvn_u32 head = pvn_ring_load(&r->hdr->cq_head);
 
-	return n < r->cq_size ? n : r->cq_size;
+	/* Forward only. A guest that lies here misses its own interrupts. */
+	if ((pvn_u32)(head - r->notified) <= (pvn_u32)(r->cq_tail - r->notified))
+		r->notified = head;
+	return (pvn_u32)(r->cq_tail - head) <= r->cq_size ? r->cq_tail - head : r->cq_size;
 }
 
 /* Asks for a doorbell at the next submission. True: some are there already, poll again before

@@ -4,12 +4,14 @@
  * through a first-in-first-out buffer (total store order, as x86 has it) that another process empties at any time.
  *
  * The guest submits ENTRIES, never more than ROOM in flight, in batches of 1 or 2, and sleeps on the interrupt when
- * it has nothing to do; the host accepts, completes in batches of 1 or more, and sleeps on the doorbell. Indices
+ * it has nothing to do; the host accepts, completes in batches of 1 or more, and sleeps on the doorbell. What it has
+ * shown it notifies of at any later time, but before it sleeps, unless the guest has taken all of it by then. Indices
  * run modulo 8, so every one wraps. A lost wake-up is a deadlock, which the checker reports as an invalid end state.
  *
  * tests/ring/ring_model checks it as it is, which must pass, and with each barrier removed in turn, which must fail:
  *	-DNO_GUEST_PUBLISH_MB -DNO_HOST_ARM_MB -DNO_HOST_PUBLISH_MB -DNO_GUEST_ARM_MB
- * and with the second look after arming left out: -DNO_HOST_RECHECK -DNO_GUEST_RECHECK
+ * with the second look after arming left out: -DNO_HOST_RECHECK -DNO_GUEST_RECHECK
+ * and with a host that sleeps on what it has not notified of: -DNO_HOST_NOTIFY
  */
 #define ENTRIES 9
 #define ROOM 2
@@ -17,13 +19,14 @@
 /* pvn_ring_passed() */
 #define PASSED(event, now, old) (MOD((now) - (event) - 1) < MOD((now) - (old)))
 
-byte sq_tail, sq_event, cq_tail, cq_event = 7; /* shared memory; the host counts as armed, the guest not */
+byte sq_tail, sq_event, cq_tail, cq_head, cq_event = 7; /* shared memory; the host counts as armed, the guest not */
 bool doorbell, interrupt;                      /* eventfds: signals merge, none is lost */
 
 #define SQ_TAIL 0
 #define SQ_EVENT 1
 #define CQ_TAIL 2
 #define CQ_EVENT 3
+#define CQ_HEAD 4
 chan guest_stores = [2] of { byte, byte };
 chan host_stores = [2] of { byte, byte };
 bool guest_done, host_done;
@@ -35,6 +38,7 @@ inline to_memory(which, value)
 	:: which == SQ_EVENT -> sq_event = value
 	:: which == CQ_TAIL -> cq_tail = value
 	:: which == CQ_EVENT -> cq_event = value
+	:: which == CQ_HEAD -> cq_head = value
 	fi
 }
 
@@ -85,6 +89,7 @@ proctype guest()
 		:: tail != popped ->
 			completed = completed + MOD(tail - popped);
 			popped = tail;
+			guest_stores!CQ_HEAD, popped;
 			assert(completed <= submitted)
 		:: tail == popped && n == 0 ->
 			/* Arm, look again, sleep. */
@@ -108,44 +113,68 @@ proctype guest()
 				fi
 			fi
 		:: tail == popped && n > 0
-		fi
+		fi;
+		d_step { tail = 0; event = 0 }
 	od;
 	guest_done = true
 }
 
 proctype host()
 {
-	byte popped, pushed, published, tail, event, taken, in_flight, done;
+	byte popped, pushed, shown, notified, tail, event, taken, in_flight, done;
+	bool quiet; /* something was shown that was neither notified of nor taken */
 
 	do
-	:: done == ENTRIES -> break
+	:: done == ENTRIES && !quiet -> break
 	:: else ->
 		tail = sq_tail;
-		taken = MOD(tail - popped);
-		assert(in_flight + taken <= ROOM);
-		in_flight = in_flight + taken;
-		popped = tail;
+		d_step {
+			taken = MOD(tail - popped);
+			assert(in_flight + taken <= ROOM);
+			in_flight = in_flight + taken;
+			popped = tail
+		}
 		/* Complete any number of those in flight, at least one if nothing was taken. */
 		do
 		:: in_flight > 0 ->
-			in_flight--;
-			pushed = MOD(pushed + 1);
-			done++
+			d_step {
+				in_flight--;
+				pushed = MOD(pushed + 1);
+				done++
+			}
 		:: in_flight == 0 || taken > 0 -> break
 		od;
 		if
-		:: pushed != published ->
-			host_stores!CQ_TAIL, pushed;
+		:: pushed != shown -> host_stores!CQ_TAIL, pushed; shown = pushed; quiet = true
+		:: else
+		fi;
+		/* pvn_ring_host_unseen(): of what the guest has taken it needs to hear nothing. */
+		if
+		:: quiet ->
+			tail = cq_head;
+			d_step {
+				notified = (MOD(tail - notified) <= MOD(shown - notified) -> tail : notified);
+				quiet = tail != shown
+			}
+		:: else
+		fi;
+		if
+		:: quiet ->
 #ifndef NO_HOST_PUBLISH_MB
 			MB(host_stores);
 #endif
 			event = cq_event;
 			if
-			:: PASSED(event, pushed, published) -> MB(host_stores); interrupt = true
+			:: PASSED(event, shown, notified) -> MB(host_stores); interrupt = true
 			:: else
 			fi;
-			published = pushed
-		:: pushed == published && taken == 0 && in_flight == 0 ->
+			d_step { notified = shown; quiet = false }
+#ifndef NO_HOST_NOTIFY
+		:: quiet
+		:: !quiet && taken == 0 && in_flight == 0 && done < ENTRIES ->
+#else
+		:: taken == 0 && in_flight == 0 && done < ENTRIES ->
+#endif
 			host_stores!SQ_EVENT, popped;
 #ifndef NO_HOST_ARM_MB
 			MB(host_stores);
@@ -164,8 +193,10 @@ proctype host()
 				:: true
 				fi
 			fi
-		:: pushed == published && (taken > 0 || in_flight > 0)
-		fi
+		:: !quiet && (taken > 0 || in_flight > 0 || done == ENTRIES)
+		fi;
+		/* Nothing that a later round depends on: fewer states. */
+		d_step { tail = 0; event = 0; taken = 0 }
 	od;
 	host_done = true
 }

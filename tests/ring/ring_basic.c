@@ -175,6 +175,66 @@ TEST_F(ring, interrupt_only_when_armed)
 	EXPECT_TRUE(pvn_ring_host_publish(&self->host));
 }
 
+TEST_F(ring, shown_without_an_interrupt)
+{
+	struct pvn_cqe cqe = { 0 };
+	uint64_t sqe[8] = { 0 };
+
+	for (int i = 0; i < 2; i++)
+		ASSERT_NE(NULL, pvn_ring_guest_next(&self->guest));
+	pvn_ring_guest_publish(&self->guest);
+	EXPECT_FALSE(pvn_ring_guest_arm(&self->guest));
+	EXPECT_FALSE(pvn_ring_guest_ready(&self->guest));
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(1, pvn_ring_host_pop(&self->host, sqe));
+		pvn_ring_host_push(&self->host, &cqe);
+	}
+	pvn_ring_host_show(&self->host);
+	EXPECT_TRUE(pvn_ring_guest_ready(&self->guest));
+	EXPECT_EQ(2, pvn_ring_host_unseen(&self->host));
+
+	/* The guest takes one and arms: it wants to hear of the second, and the host owes it that. */
+	ASSERT_EQ(1, pvn_ring_guest_pop(&self->guest, &cqe));
+	EXPECT_TRUE(pvn_ring_guest_arm(&self->guest));
+	EXPECT_EQ(1, pvn_ring_host_unseen(&self->host));
+	EXPECT_TRUE(pvn_ring_host_notify(&self->host));
+	EXPECT_FALSE(pvn_ring_host_notify(&self->host)); /* once */
+
+	/* It takes what is left without being told: nothing is owed, and what comes next is. */
+	ASSERT_EQ(1, pvn_ring_guest_pop(&self->guest, &cqe));
+	EXPECT_FALSE(pvn_ring_guest_arm(&self->guest));
+	EXPECT_EQ(0, pvn_ring_host_unseen(&self->host));
+	EXPECT_FALSE(pvn_ring_host_notify(&self->host));
+	ASSERT_NE(NULL, pvn_ring_guest_next(&self->guest));
+	pvn_ring_guest_publish(&self->guest);
+	ASSERT_EQ(1, pvn_ring_host_pop(&self->host, sqe));
+	pvn_ring_host_push(&self->host, &cqe);
+	EXPECT_TRUE(pvn_ring_host_publish(&self->host));
+}
+
+/* A guest that always looks by itself is never notified: that must not age into a distance that wraps. */
+TEST_F(ring, taken_without_notice_for_ever)
+{
+	struct pvn_cqe cqe = { 0 };
+	uint64_t sqe[8] = { 0 };
+
+	for (int i = 0; i < 3000; i++) {
+		ASSERT_NE(NULL, pvn_ring_guest_next(&self->guest));
+		pvn_ring_guest_publish(&self->guest);
+		ASSERT_EQ(1, pvn_ring_host_pop(&self->host, sqe));
+		pvn_ring_host_push(&self->host, &cqe);
+		pvn_ring_host_show(&self->host);
+		ASSERT_EQ(1, pvn_ring_guest_pop(&self->guest, &cqe));
+		pvn_ring_guest_release(&self->guest);
+		EXPECT_EQ(0, pvn_ring_host_unseen(&self->host));
+		EXPECT_EQ(self->host.cq_tail, self->host.notified);
+	}
+	/* A head that cannot be moves nothing. */
+	self->host.hdr->cq_head = self->host.cq_tail + 1000;
+	EXPECT_EQ(self->host.cq_size, pvn_ring_host_unseen(&self->host));
+	EXPECT_EQ(self->host.cq_tail, self->host.notified);
+}
+
 TEST_F(ring, taken_up_where_it_was)
 {
 	struct pvn_ring_host again;
