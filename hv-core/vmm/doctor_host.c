@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "doctor.h"
+#include "proc_kib.h"
 
 #define LOW_MEMORY_MIB 1024
 
@@ -61,28 +62,10 @@ static void check_memlock(struct doctor *d)
 			   (unsigned long long)limit.rlim_cur / 1024);
 }
 
-/* "Name:  123 kB" of /proc/meminfo, in KiB; 0 when absent. */
-static unsigned long long meminfo(const char *name)
-{
-	FILE *f = fopen("/proc/meminfo", "re");
-	unsigned long long kib = 0;
-	size_t len = strlen(name);
-	char line[128];
-
-	while (f && fgets(line, sizeof(line), f)) {
-		if (!strncmp(line, name, len) && line[len] == ':') {
-			kib = strtoull(line + len + 1, NULL, 10);
-			break;
-		}
-	}
-	if (f)
-		fclose(f);
-	return kib;
-}
-
 static void check_memory(struct doctor *d)
 {
-	unsigned long long available = meminfo("MemAvailable") / 1024, total = meminfo("MemTotal") / 1024;
+	unsigned long long available = proc_kib("/proc/meminfo", "MemAvailable") / 1024;
+	unsigned long long total = proc_kib("/proc/meminfo", "MemTotal") / 1024;
 
 	doctor_say(d, available < LOW_MEMORY_MIB ? DOCTOR_LESS : DOCTOR_GOOD, "memory", "%llu MiB free of %llu", available,
 		   total);

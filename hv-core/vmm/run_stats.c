@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "kvm_stats.h"
+#include "proc_kib.h"
 #include "pv_monitor.h"
 #include "run.h"
 #include "vcpu.h"
@@ -96,25 +97,6 @@ static int memory_use(const struct gmem *gm, unsigned long long *vmm, unsigned l
 	return 0;
 }
 
-/* A "Name:  123 kB" line of /proc/self/status. */
-static unsigned long long status_kib(const char *name)
-{
-	FILE *f = fopen("/proc/self/status", "re");
-	unsigned long long kib = 0;
-	size_t len = strlen(name);
-	char line[256];
-
-	while (f && fgets(line, sizeof(line), f)) {
-		if (!strncmp(line, name, len) && line[len] == ':') {
-			kib = strtoull(line + len + 1, NULL, 10);
-			break;
-		}
-	}
-	if (f)
-		fclose(f);
-	return kib;
-}
-
 static json_t *memory_object(const struct gmem *gm)
 {
 	unsigned long long vmm, guest;
@@ -125,7 +107,8 @@ static json_t *memory_object(const struct gmem *gm)
 		json_object_set_new(object, "vmm_pss_kib", json_integer((json_int_t)vmm));
 		json_object_set_new(object, "guest_pss_kib", json_integer((json_int_t)guest));
 	}
-	json_object_set_new(object, "page_tables_kib", json_integer((json_int_t)status_kib("VmPTE")));
+	json_object_set_new(object, "page_tables_kib",
+			    json_integer((json_int_t)proc_kib("/proc/self/status", "VmPTE")));
 	return object;
 }
 

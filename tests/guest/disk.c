@@ -20,7 +20,7 @@
 FIXTURE(disk)
 {
 	struct guest g;
-	char folder[256], image[300], option[400];
+	char image[300], option[400];
 };
 
 FIXTURE_VARIANT(disk)
@@ -75,17 +75,9 @@ static int start(struct guest *g, const char *label, const char *option, const c
 
 FIXTURE_SETUP(disk)
 {
-	int fd;
-
 	memset(&self->g, 0, sizeof(self->g));
-	shell_line(self->folder, sizeof(self->folder), "tests/guest/scratch");
-	ASSERT_NE('\0', self->folder[0]);
-	snprintf(self->image, sizeof(self->image), "%s/disk-%d.img", self->folder, getpid());
+	ASSERT_EQ(0, guest_make_image(self->image, sizeof(self->image), "disk", IMAGE_BYTES));
 	snprintf(self->option, sizeof(self->option), "file=%s,if=%s", self->image, variant->interface);
-	fd = open(self->image, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	ASSERT_GE(fd, 0);
-	ASSERT_EQ(0, ftruncate(fd, IMAGE_BYTES));
-	close(fd);
 }
 
 FIXTURE_TEARDOWN(disk)

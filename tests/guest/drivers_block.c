@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The PV disk's driver taken away and brought back while I/O is in flight: errors at most, no hang, no oops. */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,22 +23,12 @@ FIXTURE(block)
 
 FIXTURE_SETUP(block)
 {
-	char option[400], folder[256] = "";
+	char option[400];
 	const char *args[] = { "--memory", "512M", "--cpus", "2", "--disk", option, NULL };
-	FILE *f = popen("tests/guest/scratch", "r");
-	int fd;
 
 	memset(&self->g, 0, sizeof(self->g));
-	ASSERT_NE(NULL, f);
-	ASSERT_NE(NULL, fgets(folder, sizeof(folder), f));
-	pclose(f);
-	folder[strcspn(folder, "\n")] = '\0';
-	snprintf(self->image, sizeof(self->image), "%s/drivers-%d.img", folder, getpid());
+	ASSERT_EQ(0, guest_make_image(self->image, sizeof(self->image), "drivers", IMAGE_BYTES));
 	snprintf(option, sizeof(option), "file=%s,if=pv", self->image);
-	fd = open(self->image, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	ASSERT_GE(fd, 0);
-	ASSERT_EQ(0, ftruncate(fd, IMAGE_BYTES));
-	close(fd);
 	ASSERT_EQ(0, guest_start(&self->g, "drivers-block", args));
 	ASSERT_EQ(0, guest_wait_ready(&self->g, 120));
 	ASSERT_EQ(0, guest_run(&self->g, 60, "modprobe paravane_block && " READS));

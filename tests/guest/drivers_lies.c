@@ -3,7 +3,6 @@
  * A host that lies on its rings (--fault): one clean message and errors for what was in flight, no oops, no hang;
  * and the device works again after its driver was bound anew, or its interface brought up again.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -94,24 +93,14 @@ FIXTURE_VARIANT_ADD(lies, interrupts_for_nothing)
 
 FIXTURE_SETUP(lies)
 {
-	char option[400], folder[256] = "", label[64];
+	char option[400], label[64];
 	const char *args[] = { "--memory", "512M", "--cpus", "2", "--disk", option, "--net", "user,if=pv",
 			       "--fault", variant->block, "--fault", variant->net, NULL };
-	FILE *f = popen("tests/guest/scratch", "r");
-	int fd;
 
 	memset(&self->g, 0, sizeof(self->g));
-	ASSERT_NE(NULL, f);
-	ASSERT_NE(NULL, fgets(folder, sizeof(folder), f));
-	pclose(f);
-	folder[strcspn(folder, "\n")] = '\0';
-	snprintf(self->image, sizeof(self->image), "%s/lies-%d.img", folder, getpid());
+	ASSERT_EQ(0, guest_make_image(self->image, sizeof(self->image), "lies", IMAGE_BYTES));
 	snprintf(option, sizeof(option), "file=%s,if=pv", self->image);
 	snprintf(label, sizeof(label), "drivers-lies-%s", variant->label);
-	fd = open(self->image, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	ASSERT_GE(fd, 0);
-	ASSERT_EQ(0, ftruncate(fd, IMAGE_BYTES));
-	close(fd);
 	ASSERT_EQ(0, guest_start(&self->g, label, args));
 	ASSERT_EQ(0, guest_wait_ready(&self->g, 120));
 	ASSERT_EQ(0, guest_run(&self->g, 60, "modprobe paravane_block && modprobe paravane_net && sleep 1 && "

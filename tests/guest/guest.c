@@ -285,6 +285,33 @@ const char *guest_stderr(struct guest *g)
 	return g->output;
 }
 
+int guest_make_image(char *path, size_t len, const char *label, off_t bytes)
+{
+	char folder[256] = "";
+	FILE *f = popen("tests/guest/scratch", "re");
+	int fd;
+
+	if (!f || !fgets(folder, sizeof(folder), f)) {
+		printf("# tests/guest/scratch names no folder\n");
+		folder[0] = '\0';
+	}
+	if (f)
+		pclose(f);
+	if (!folder[0])
+		return -1;
+	folder[strcspn(folder, "\n")] = '\0';
+	snprintf(path, len, "%s/%s-%d.img", folder, label, getpid());
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 || ftruncate(fd, bytes)) {
+		printf("# %s: %s\n", path, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	close(fd);
+	return 0;
+}
+
 const char *guest_scan_log(struct guest *g, const char *allow)
 {
 	static const char *const bad[] = { "BUG:",	"Oops",		 "WARNING:",	 "Call Trace", "general protection",

@@ -53,6 +53,11 @@ void guest_end(struct guest *g);
 /* The VMM's standard error, in g->output. */
 const char *guest_stderr(struct guest *g);
 /*
+ * A file of zeros for a disk, where tests/guest/scratch says that direct I/O works; path: where its path goes. 0, or -1
+ * with a word on stdout. The caller unlinks it.
+ */
+int guest_make_image(char *path, size_t len, const char *label, off_t bytes);
+/*
  * First line of the guest's kernel log that tells of a crash, a warning, a stall or a hung task; NULL when there is
  * none. The guest must run. allow: a text that such a line may hold without counting, or NULL.
  */
