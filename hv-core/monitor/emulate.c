@@ -169,5 +169,8 @@ bool emulate(struct monitor_vcpu *v, struct monitor_regs *regs)
 		return false;
 	regs->rip = rip + d.length;
 	count(v, rip, d.what);
+	/* As the CPU does: the step is over when the instruction is. */
+	if (regs->rflags & RFLAGS_TF)
+		trap_deliver(v, VECTOR_DB, false, 0);
 	return true;
 }

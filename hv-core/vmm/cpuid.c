@@ -151,20 +151,25 @@ static const struct cpuid_mask pv_masks[] = {
 	{ 1, 0, {
 		/* ecx: MONITOR, VMX, PCID, x2APIC, TSC deadline; XSAVE, and with it FMA, AVX, F16C */
 		[2] = BIT(3) | BIT(5) | BIT(17) | BIT(21) | BIT(24) | BIT(26) | BIT(27) | BIT(12) | BIT(28) | BIT(29),
-		/* edx: machine checks, local APIC, SYSENTER, MTRR, global pages */
+		/* edx: machine checks, local APIC (which KVM sets again), SYSENTER, MTRR, global pages */
 		[3] = BIT(7) | BIT(14) | BIT(9) | BIT(11) | BIT(12) | BIT(13),
 	} },
 	{ 7, 0, {
-		/* ebx: FSGSBASE, SMEP, INVPCID, SMAP; AVX2, AVX-512 */
-		[1] = BIT(0) | BIT(7) | BIT(10) | BIT(20) | BIT(5) | BIT(16) | BIT(17) | BIT(21) | BIT(26) | BIT(27) | BIT(28) |
+		/* ebx: FSGSBASE, TSC_ADJUST, SMEP, INVPCID, SMAP; AVX2, AVX-512 */
+		[1] = BIT(0) | BIT(1) | BIT(7) | BIT(10) | BIT(20) | BIT(5) | BIT(16) | BIT(17) | BIT(21) | BIT(26) | BIT(27) | BIT(28) |
 		      BIT(30) | BIT(31),
 		/* ecx: UMIP, protection keys, shadow stacks, LA57; AVX-512's and VEX-coded others */
 		[2] = BIT(2) | BIT(3) | BIT(4) | BIT(7) | BIT(16) | BIT(1) | BIT(6) | BIT(9) | BIT(10) | BIT(11) | BIT(12) | BIT(14),
-		/* edx: AVX-512's others, indirect-branch tracking, AMX */
-		[3] = BIT(2) | BIT(3) | BIT(8) | BIT(20) | BIT(22) | BIT(23) | BIT(24) | BIT(25),
+		/* edx: AVX-512's others, indirect-branch tracking, AMX; the speculation controls and what describes them */
+		[3] = BIT(26) | BIT(27) | BIT(28) | BIT(29) | BIT(30) | BIT(31) | BIT(2) | BIT(3) | BIT(8) | BIT(20) | BIT(22) | BIT(23) | BIT(24) | BIT(25),
 	} },
-	/* SVM, XOP, FMA4 */
-	{ 0x80000001, 0, { [2] = BIT(2) | BIT(11) | BIT(16) } },
+	/* ecx: SVM, XOP, FMA4; edx: as leaf 1 */
+	{ 0x80000001, 0, {
+		[2] = BIT(2) | BIT(11) | BIT(16),
+		[3] = BIT(7) | BIT(9) | BIT(12) | BIT(13) | BIT(14),
+	} },
+	/* ebx: IBPB, IBRS, STIBP, SSBD, virtual SSBD */
+	{ 0x80000008, 0, { [1] = BIT(12) | BIT(14) | BIT(15) | BIT(24) | BIT(25) } },
 };
 
 static void mask_leaf(struct cpuid_list *list, const struct cpuid_mask *mask)
@@ -186,6 +191,8 @@ static void set_pv_features(struct cpuid_list *list)
 		mask_leaf(list, &pv_masks[i]);
 	drop(list, KVM_CPUID_SIGNATURE, KVM_CPUID_FEATURES);
 	drop(list, 0xd, 0xd);
+	/* Counters of events. */
+	drop(list, 0xa, 0xa);
 }
 
 static void set_features(struct vcpu *vcpu, struct cpuid_list *list)

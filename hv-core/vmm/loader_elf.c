@@ -102,7 +102,7 @@ static int check_header(const struct boot_request *req, const Elf64_Ehdr *eh, ui
 	return 0;
 }
 
-/* Notes are name and descriptor, each padded to four bytes. */
+/* Notes are name and descriptor, each padded to four bytes. The descriptor's own length, even where it was cut to room. */
 static uint64_t find_note(const uint8_t *note, uint64_t len, const char *owner, uint32_t type, void *out, uint64_t room)
 {
 	uint64_t owner_bytes = strlen(owner) + 1;
@@ -116,9 +116,8 @@ static uint64_t find_note(const uint8_t *note, uint64_t len, const char *owner, 
 		desc = ((uint64_t)nh.n_descsz + 3) & ~3ull;
 		if (len - sizeof(nh) < name || len - sizeof(nh) - name < desc)
 			return 0;
-		if (nh.n_type == type && nh.n_namesz == owner_bytes && !memcmp(note + sizeof(nh), owner, owner_bytes) &&
-		    nh.n_descsz <= room) {
-			memcpy(out, note + sizeof(nh) + name, nh.n_descsz);
+		if (nh.n_type == type && nh.n_namesz == owner_bytes && !memcmp(note + sizeof(nh), owner, owner_bytes)) {
+			memcpy(out, note + sizeof(nh) + name, nh.n_descsz < room ? nh.n_descsz : room);
 			return nh.n_descsz;
 		}
 		note += sizeof(nh) + name + desc;

@@ -100,6 +100,7 @@ static int read_note(const struct boot_request *req, const struct elf_file *elf,
 	uint64_t len;
 	int ret;
 
+	memset(note, 0, sizeof(*note));
 	ret = elf_note(req, elf, PVN_NOTE_OWNER, PVN_NOTE_PV, note, sizeof(*note), &len, err, errlen);
 	if (ret)
 		return ret;

@@ -46,6 +46,18 @@ static void print_code(const struct monitor_report *r)
 	fputc('\n', stderr);
 }
 
+static void print_stack(const struct monitor_report *r)
+{
+	unsigned int i;
+
+	if (!r->nr_stack)
+		return;
+	fputs("  stack", stderr);
+	for (i = 0; i < r->nr_stack && i < MONITOR_STACK_WORDS; i++)
+		fprintf(stderr, "%s%016llx", i && i % 4 == 0 ? "\n        " : " ", (unsigned long long)r->stack[i]);
+	fputc('\n', stderr);
+}
+
 static void print_names(struct vcpu *vcpu, const struct monitor_report *r)
 {
 	const char *vmlinux = vcpu->vm->opt->vmlinux;
@@ -78,6 +90,7 @@ static void print_report(struct vcpu *vcpu, const struct monitor_report *r)
 	if (r->kind == MONITOR_REPORT_BUG)
 		return;
 	print_code(r);
+	print_stack(r);
 	print_names(vcpu, r);
 }
 

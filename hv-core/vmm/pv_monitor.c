@@ -55,7 +55,10 @@ static void image_header(struct monitor_image *header)
 	memcpy(header, monitor_image, sizeof(*header));
 }
 
-/* Bits of a guest-physical address on this host. */
+/*
+ * Bits of a guest-physical address on this host, at most 48: nested page tables of four levels reach no further, whatever
+ * the CPU says.
+ */
 static unsigned int physical_bits(struct vm *vm)
 {
 	struct {
@@ -72,7 +75,7 @@ static unsigned int physical_bits(struct vm *vm)
 			if (list->entry[i].function == 0x80000008)
 				bits = list->entry[i].eax & 0xff;
 	free(list);
-	return bits;
+	return bits < 48 ? bits : 48;
 }
 
 /*

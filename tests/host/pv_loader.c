@@ -158,6 +158,18 @@ TEST_F(kernel, notes)
 	self->note->hypercall_page = PVN_PV_HOLE_START;
 	EXPECT_TRUE(refused(self, "hypercall page"));
 	*self->note = good;
+	/* A descriptor of a size that no version has. */
+	for (unsigned int i = 0; i < 3; i++) {
+		static const uint32_t sizes[] = { 4, 28, 36 };
+		Elf64_Nhdr *nh = (void *)(self->file + self->ph[3].p_offset);
+		uint64_t filesz = self->ph[3].p_filesz;
+
+		nh->n_descsz = sizes[i];
+		self->ph[3].p_filesz = 24 + sizes[i];
+		EXPECT_TRUE(refused(self, "malformed"));
+		nh->n_descsz = sizeof(*self->note);
+		self->ph[3].p_filesz = filesz;
+	}
 	/* A newer minor only adds. */
 	self->note->version++;
 	EXPECT_EQ(0, load(self)) TH_LOG("%s", err);

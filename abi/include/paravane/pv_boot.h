@@ -33,7 +33,7 @@ struct pvn_note_pv {
 	pvn_u32 version;	/* of the interface that the kernel was built for: major << 16 | minor */
 	pvn_u32 flags;		/* zero */
 	pvn_u64 entry;		/* guest-virtual: where the first vCPU starts */
-	pvn_u64 hypercall_page;	/* guest-virtual, 4096-byte aligned, in a segment: the host fills it before the start */
+	pvn_u64 hypercall_page;	/* guest-virtual, 4096-byte aligned, executable: the host fills it before the start */
 	pvn_u64 reserved;	/* zero */
 };
 PVN_ASSERT_SIZE(struct pvn_note_pv, 32);

@@ -112,7 +112,8 @@ static void test_core(void)
 static void test_forwarded(void)
 {
 	int64_t a = pvn_time_clock(), b = pvn_time_clock();
-	uint32_t leaf[4];
+	uint32_t leaf[4], bits;
+	uint64_t monitor;
 
 	pv_result(a >= 0 && b >= a, "time.clock, by the VMM");
 	pv_equal(0, pvn_sched_yield(), "sched.yield, by the VMM");
@@ -120,8 +121,10 @@ static void test_forwarded(void)
 	pv_equal(0, pvn_debug_log(pv_gpa("pv guest was here"), 17), "debug.log, by the VMM");
 	cpuid(0x80000008, leaf);
 	/* docs/pv-mode.md: where this VMM puts the monitor. A guest has no business to know. */
-	pv_equal(-PVN_EFAULT, pvn_debug_log(1ull << ((leaf[0] & 0xff) - 1), 16), "the monitor's memory is none of the VMM's calls'");
-	pv_equal(-PVN_EFAULT, pvn_core_multicall(1ull << ((leaf[0] & 0xff) - 1), 1, 0), "nor of the monitor's");
+	bits = leaf[0] & 0xff;
+	monitor = 1ull << ((bits < 48 ? bits : 48) - 1);
+	pv_equal(-PVN_EFAULT, pvn_debug_log(monitor, 16), "the monitor's memory is none of the VMM's calls'");
+	pv_equal(-PVN_EFAULT, pvn_core_multicall(monitor, 1, 0), "nor of the monitor's");
 }
 
 /* Over a call that the monitor makes at once, one that it checks first, and one of the VMM's. */
