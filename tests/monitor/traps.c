@@ -357,6 +357,25 @@ TEST_F(traps, hlt)
 	EXPECT_EQ(PVN_HC_SCHED_YIELD, fake.vmm_nr);
 }
 
+/* A single step ends with the instruction, also where the monitor made it: the frame says where the next one is. */
+TEST_F(traps, single_step)
+{
+	const uint64_t *frame = fake_at(FAKE_VA + 0x1000 - 40);
+
+	fake.regs.rsp = FAKE_VA + 0x1000;
+	fake.regs.rflags = 2;
+	gp_at("\xfb", 1); /* sti */
+	EXPECT_EQ(FAKE_VA + 1, fake.regs.rip);
+
+	fake.regs.rip = FAKE_VA;
+	fake.regs.rflags = 2 | RFLAGS_TF;
+	gp_at("\xfa", 1); /* cli */
+	EXPECT_EQ(HANDLER + VECTOR_DB, fake.regs.rip);
+	EXPECT_EQ(FAKE_VA + 1, frame[0]);
+	EXPECT_EQ(RFLAGS_TF, frame[2] & RFLAGS_TF);
+	EXPECT_EQ(0, fake.regs.rflags & RFLAGS_TF);
+}
+
 TEST_F(traps, code_at_the_gap)
 {
 	fake.regs.rip = FAKE_EDGE + 0xffe;
