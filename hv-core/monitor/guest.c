@@ -48,6 +48,17 @@ void *guest_ram(const struct monitor_vcpu *v, uint64_t gpa, uint64_t bytes)
 	return NULL;
 }
 
+void *guest_ram_writable(const struct monitor_vcpu *v, uint64_t gpa, uint64_t bytes)
+{
+	void *at = guest_ram(v, gpa, bytes);
+
+	/* At most two chunks for all that calls write; the loop's price is one look-up. */
+	for (uint64_t chunk = gpa >> CHUNK_SHIFT; at && chunk <= (gpa + bytes - 1) >> CHUNK_SHIFT; chunk++)
+		if (mmu_in_zone(&v->vm->mmu, chunk << CHUNK_SHIFT))
+			return NULL;
+	return at;
+}
+
 bool guest_interrupts_on(const struct monitor_vcpu *v)
 {
 	return __atomic_load_n(&v->info->interrupts_on, __ATOMIC_RELAXED);
