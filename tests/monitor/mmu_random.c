@@ -81,6 +81,16 @@ static int64_t link_tables(void)
 	return space_set(top, slot, some_table((level - 1) | kernel) | PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_NX);
 }
 
+/* The same for memory: mapped, and as often no more. */
+static int64_t map_memory(void)
+{
+	unsigned int kernel = pick(2) ? 8 : 0, level = 1 + (unsigned int)pick(2);
+	uint64_t value = pick(SPACE_CHUNKS) * CHUNK_BYTES | PTE_PRESENT | PTE_USER | PTE_NX | (pick(2) ? PTE_WRITE : 0);
+
+	return space_set(some_table(level | kernel), (unsigned int)pick(8),
+			 pick(2) ? 0 : level == 2 ? value | PTE_LARGE : value);
+}
+
 static int64_t random_fill(void)
 {
 	uint64_t *values = space_table(ARGUMENTS);
@@ -140,6 +150,9 @@ static int64_t operation(unsigned int which)
 		return space_switch(some_table(4 | 8), pick(2) ? some_table(4) : 0);
 	case 11:
 		return fake_call(PVN_HC_MMU_FLUSH_ALL, pick(3), 0, 0, 0, 0);
+	case 12:
+	case 13:
+		return map_memory();
 	default:
 		return link_tables();
 	}
@@ -153,6 +166,20 @@ static void remember(uint64_t frame, unsigned int kind)
 		cached[nr_cached++] = (struct cached){ frame, kind };
 }
 
+/* NULL when there is none but the monitor's. */
+static uint64_t *some_present(uint64_t *table, bool top)
+{
+	uint64_t first = pick(512);
+
+	for (uint64_t n = 0; n < 512; n++) {
+		uint64_t i = (first + n) % 512;
+
+		if (table[i] & PTE_PRESENT && !(top && i >= 256 && i < 272))
+			return &table[i];
+	}
+	return NULL;
+}
+
 /* The CPU walks somewhere, as hardware does, and sets the bits that it sets. */
 static void walk(uint64_t top, unsigned int kind)
 {
@@ -160,10 +187,9 @@ static void walk(uint64_t top, unsigned int kind)
 
 	remember(top / 4096, kind);
 	for (unsigned int level = 4; level; level--) {
-		unsigned int i = (unsigned int)pick(4) ? (unsigned int)pick(8) + (level == 4 && pick(2) ? 272 : 0) : (unsigned int)pick(512);
-		uint64_t *entry = space_table(table) + i;
+		uint64_t *entry = some_present(space_table(table), level == 4);
 
-		if (!(*entry & PTE_PRESENT) || (level == 4 && i >= 256 && i < 272))
+		if (!entry)
 			return;
 		*entry |= PTE_ACCESSED;
 		if (level == 1 || *entry & PTE_LARGE) {
@@ -200,16 +226,18 @@ static const char *run(unsigned int rounds)
 	for (unsigned int i = 0; i < rounds && !wrong; i++) {
 		unsigned int which = (unsigned int)pick(OPERATIONS);
 
-		if (which < 2 && pick(16))
+		if ((which == 1 || which == 10 || which == 11) && pick(8))
 			continue;
 		if (operation(which) >= 0)
 			done[which]++;
 		else
 			refused[which]++;
-		if (space.kernel < SPACE_RAM && !pick(2))
-			walk(space.kernel, 4 | 8);
-		if (space.user && !pick(2))
-			walk(space.user, 4);
+		for (unsigned int n = 0; n < 3; n++) {
+			if (space.kernel < SPACE_RAM)
+				walk(space.kernel, 4 | 8);
+			if (space.user)
+				walk(space.user, 4);
+		}
 		wrong = space_check();
 		if (!wrong)
 			wrong = check_cached();
