@@ -231,6 +231,9 @@ TEST_F(mmu, large_leaves)
 	EXPECT_EQ(-PVN_EINVAL, space_set(U(2), 1, SPACE_MONITOR | LEAF | PTE_LARGE));
 	EXPECT_EQ(-PVN_EINVAL, space_set(U(2), 1, LEAF | PTE_LARGE | PTE_GLOBAL));
 	EXPECT_EQ(-PVN_EINVAL, space_set(U(3), 1, LEAF | PTE_LARGE));
+	/* Where it would be a page of 1 GiB that begins with a table. */
+	EXPECT_EQ(-PVN_EINVAL, space_set(U(3), 1, U(2) | LINK | PTE_LARGE));
+	EXPECT_EQ(-PVN_EINVAL, space_set(U(4), 1, U(3) | LINK | PTE_LARGE));
 	EXPECT_EQ(-PVN_EINVAL, space_set(U(4), 1, LEAF | PTE_LARGE));
 }
 
