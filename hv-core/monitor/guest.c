@@ -35,19 +35,6 @@ int guest_write(uint64_t va, const void *from, size_t bytes)
 	return 0;
 }
 
-void *guest_ram(const struct monitor_vcpu *v, uint64_t gpa, uint64_t bytes)
-{
-	for (unsigned int i = 0; i < 2; i++) {
-		const struct monitor_ram *ram = &v->shared.boot.ram[i];
-		/* Below the start it wraps to a large offset and fails the comparison; nothing else can wrap. */
-		uint64_t offset = gpa - ram->start;
-
-		if (bytes && offset < ram->bytes && bytes <= ram->bytes - offset)
-			return v->ram + gpa;
-	}
-	return NULL;
-}
-
 void *guest_ram_writable(const struct monitor_vcpu *v, uint64_t gpa, uint64_t bytes)
 {
 	void *at = guest_ram(v, gpa, bytes);

@@ -78,8 +78,18 @@ struct mmu_vcpu {
 
 /* mmu_zone.c */
 void mmu_start(struct monitor_vcpu *v);
-void mmu_lock(struct mmu *mmu);
-void mmu_unlock(struct mmu *mmu);
+
+/* So far one vCPU takes it. */
+static inline void mmu_lock(struct mmu *mmu)
+{
+	while (__atomic_exchange_n(&mmu->lock, 1, __ATOMIC_ACQUIRE))
+		__builtin_ia32_pause();
+}
+
+static inline void mmu_unlock(struct mmu *mmu)
+{
+	__atomic_store_n(&mmu->lock, 0, __ATOMIC_RELEASE);
+}
 
 static inline bool mmu_in_zone(const struct mmu *mmu, uint64_t gpa)
 {

@@ -9,20 +9,20 @@ struct place {
 	unsigned int index;
 };
 
-static bool is_leaf(unsigned int level, uint64_t value)
+static inline bool is_leaf(unsigned int level, uint64_t value)
 {
 	return level == 1 || (level == 2 && value & PTE_LARGE);
 }
 
 /* What an entry that is in a table already names: NULL for none, and for memory. */
-static struct mmu_frame *child_of(const struct mmu *mmu, const struct mmu_frame *table, uint64_t value)
+static inline struct mmu_frame *child_of(const struct mmu *mmu, const struct mmu_frame *table, uint64_t value)
 {
 	if (!(value & PTE_PRESENT) || is_leaf(TABLE_LEVEL(table->kind), value))
 		return NULL;
 	return mmu_frame(mmu, value & PTE_ADDR);
 }
 
-static bool leaf_allowed(const struct monitor_vcpu *v, const struct mmu_frame *table, uint64_t value)
+static inline bool leaf_allowed(const struct monitor_vcpu *v, const struct mmu_frame *table, uint64_t value)
 {
 	bool large = TABLE_LEVEL(table->kind) == 2;
 	uint64_t bytes = large ? CHUNK_BYTES : PAGE_BYTES, addr = value & PTE_ADDR;
@@ -64,7 +64,7 @@ static bool upper_allowed(const struct mmu *mmu, const struct mmu_frame *table, 
 	return child->kind && child->kind == child_kind(table, index, value);
 }
 
-static bool allowed(const struct monitor_vcpu *v, const struct mmu_frame *table, unsigned int index, uint64_t value)
+static inline bool allowed(const struct monitor_vcpu *v, const struct mmu_frame *table, unsigned int index, uint64_t value)
 {
 	unsigned int level = TABLE_LEVEL(table->kind);
 
@@ -77,7 +77,7 @@ static bool allowed(const struct monitor_vcpu *v, const struct mmu_frame *table,
 				       upper_allowed(&v->vm->mmu, table, index, value);
 }
 
-static int place_find(const struct monitor_vcpu *v, uint64_t gpa, struct place *place)
+static inline int place_find(const struct monitor_vcpu *v, uint64_t gpa, struct place *place)
 {
 	if (gpa % 8)
 		return -PVN_EINVAL;
@@ -95,7 +95,7 @@ static int place_find(const struct monitor_vcpu *v, uint64_t gpa, struct place *
  * A table is in use before an entry names it, and loses the use after none does. The hardware sets accessed and dirty
  * bits meanwhile, so the old contents are those that the exchange found.
  */
-static uint64_t entry_write(struct mmu *mmu, const struct place *at, uint64_t value)
+static inline uint64_t entry_write(struct mmu *mmu, const struct place *at, uint64_t value)
 {
 	struct mmu_frame *child = child_of(mmu, at->table, value);
 	uint64_t old;
@@ -109,7 +109,7 @@ static uint64_t entry_write(struct mmu *mmu, const struct place *at, uint64_t va
 	return old;
 }
 
-static int entry_set(struct monitor_vcpu *v, uint64_t gpa, uint64_t value, uint64_t *old)
+static inline int entry_set(struct monitor_vcpu *v, uint64_t gpa, uint64_t value, uint64_t *old)
 {
 	struct place at;
 	int ret = place_find(v, gpa, &at);

@@ -2,18 +2,6 @@
 /* The table zone: which memory it is, and which of its frames are tables. */
 #include "monitor.h"
 
-/* So far one vCPU takes it; a call that waits for another vCPU must not hold it. */
-void mmu_lock(struct mmu *mmu)
-{
-	while (__atomic_exchange_n(&mmu->lock, 1, __ATOMIC_ACQUIRE))
-		__builtin_ia32_pause();
-}
-
-void mmu_unlock(struct mmu *mmu)
-{
-	__atomic_store_n(&mmu->lock, 0, __ATOMIC_RELEASE);
-}
-
 void mmu_start(struct monitor_vcpu *v)
 {
 	const struct monitor_boot *boot = &v->shared.boot;

@@ -119,7 +119,18 @@ uint64_t frame_address(uint64_t rsp, unsigned int words);
 int frame_return(const struct pvn_return_frame *frame, struct monitor_regs *regs, bool *interrupts_on);
 
 /* guest.c: guest memory by its two kinds of addresses. 0, or -PVN_EFAULT; virtual copies may be partly done then. */
-void *guest_ram(const struct monitor_vcpu *v, uint64_t gpa, uint64_t bytes);
+static inline void *guest_ram(const struct monitor_vcpu *v, uint64_t gpa, uint64_t bytes)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		const struct monitor_ram *ram = &v->shared.boot.ram[i];
+		/* Below the start it wraps to a large offset and fails the comparison; nothing else can wrap. */
+		uint64_t offset = gpa - ram->start;
+
+		if (bytes && offset < ram->bytes && bytes <= ram->bytes - offset)
+			return v->ram + gpa;
+	}
+	return NULL;
+}
 /* The same for memory that is to be written: NULL for the table zone too. */
 void *guest_ram_writable(const struct monitor_vcpu *v, uint64_t gpa, uint64_t bytes);
 int guest_read(uint64_t va, void *to, size_t bytes);
