@@ -64,7 +64,8 @@ static bool upper_allowed(const struct mmu *mmu, const struct mmu_frame *table, 
 	return child->kind && child->kind == child_kind(table, index, value);
 }
 
-static inline bool allowed(const struct monitor_vcpu *v, const struct mmu_frame *table, unsigned int index, uint64_t value)
+static inline bool allowed(const struct monitor_vcpu *v, const struct mmu_frame *table, unsigned int index,
+			   uint64_t value)
 {
 	unsigned int level = TABLE_LEVEL(table->kind);
 
@@ -73,8 +74,7 @@ static inline bool allowed(const struct monitor_vcpu *v, const struct mmu_frame 
 	/* Whatever the guest notes in an entry that the hardware doesn't look at. */
 	if (!(value & PTE_PRESENT))
 		return true;
-	return is_leaf(level, value) ? leaf_allowed(v, table, value) :
-				       upper_allowed(&v->vm->mmu, table, index, value);
+	return is_leaf(level, value) ? leaf_allowed(v, table, value) : upper_allowed(&v->vm->mmu, table, index, value);
 }
 
 static inline int place_find(const struct monitor_vcpu *v, uint64_t gpa, struct place *place)

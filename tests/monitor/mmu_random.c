@@ -75,7 +75,7 @@ static uint64_t some_table(unsigned int kind)
 static int64_t link_tables(void)
 {
 	unsigned int kernel = pick(2) ? 8 : 0, level = 2 + (unsigned int)pick(3);
-	unsigned int slot = level < 4 ? (unsigned int)pick(8) : kernel ? 272 + (unsigned int)pick(8) : (unsigned int)pick(8);
+	unsigned int slot = (unsigned int)pick(8) + (level == 4 && kernel ? 272 : 0);
 	uint64_t top = some_table(level | (level == 4 && pick(2) ? 8 : kernel));
 
 	return space_set(top, slot, some_table((level - 1) | kernel) | PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_NX);
@@ -98,7 +98,8 @@ static int64_t random_fill(void)
 
 	for (unsigned int i = 0; i < 512; i++)
 		values[i] = pick(4) ? 0 : some_value();
-	return fake_call(PVN_HC_MMU_TABLE_FILL, some_frame(), pick(2) ? first : 0, count, pick(4) ? ARGUMENTS : some_frame(), 0);
+	return fake_call(PVN_HC_MMU_TABLE_FILL, some_frame(), pick(2) ? first : 0, count,
+			 pick(4) ? ARGUMENTS : some_frame(), 0);
 }
 
 static int64_t random_update(void)
@@ -204,10 +205,11 @@ static int64_t operation(unsigned int which)
 	case 5:
 		return fake_call(PVN_HC_MMU_ENTRY_SET, some_address(), some_value(), 0, 0, 0);
 	case 6:
-		return fake_call(PVN_HC_MMU_ENTRY_EXCHANGE, some_address(), some_value(), pick(8) ? ARGUMENTS : some_address(), 0, 0);
+		return fake_call(PVN_HC_MMU_ENTRY_EXCHANGE, some_address(), some_value(),
+				 pick(8) ? ARGUMENTS : some_address(), 0, 0);
 	case 7:
-		return fake_call(PVN_HC_MMU_ENTRY_MASK, some_address(), ~(1ull << pick(64)), pick(2) ? 0 : 1ull << pick(64),
-				 pick(8) ? ARGUMENTS : some_address(), 0);
+		return fake_call(PVN_HC_MMU_ENTRY_MASK, some_address(), ~(1ull << pick(64)),
+				 pick(2) ? 0 : 1ull << pick(64), pick(8) ? ARGUMENTS : some_address(), 0);
 	case 8:
 		return random_fill();
 	case 9:

@@ -54,7 +54,8 @@ static void test_zone(void)
 	uint64_t value = 1;
 
 	*direct(ZONE) = 0x5a;
-	pv_equal(-PVN_EBUSY, pvn_mmu_zone_add(pv_gpa(info_page) & ~(ZONE_BYTES - 1), ZONE_BYTES), "the kernel's own memory can't become zone");
+	pv_equal(-PVN_EBUSY, pvn_mmu_zone_add(pv_gpa(info_page) & ~(ZONE_BYTES - 1), ZONE_BYTES),
+		 "the kernel's own memory can't become zone");
 	pv_equal(-PVN_EFAULT, pvn_mmu_zone_add(0xc0000000, ZONE_BYTES), "nor can what is no RAM");
 	pv_equal(0, pvn_mmu_zone_add(ZONE, ZONE_BYTES), "mmu.zone_add");
 	PV_TRY("movq %0, (%1)", : : "a"(1ull), "b"(direct(ZONE)) : "r11", "memory");
@@ -130,7 +131,8 @@ static void test_refused(void)
 	pv_equal(-PVN_EINVAL, set(U2, 7, U3 | LINK), "nor a table of another level");
 	pv_equal(-PVN_EINVAL, set(K4, 256, 0), "the monitor's slots cannot be changed");
 	pv_equal(-PVN_EINVAL, set(K4, 1, U3 | LINK), "kernel mode executes nothing of the lower half");
-	pv_equal(-PVN_EINVAL, set(K1_IMAGE, 0, pv_gpa(pv_page) | LINK), "nor is anything writable and executable in the upper");
+	pv_equal(-PVN_EINVAL, set(K1_IMAGE, 0, pv_gpa(pv_page) | LINK),
+		 "nor is anything writable and executable in the upper");
 	pv_equal(-PVN_ERANGE, pvn_mmu_space_switch(PAGE, 0, 0), "a top-level table that is none");
 	pv_equal(-PVN_ERANGE, pvn_mmu_space_switch(monitor_gpa(), 0, 0), "the monitor's memory as one");
 	pv_equal(-PVN_ESTATE, pvn_mmu_space_switch(K3_IMAGE, 0, 0), "a table of level 3 as one");
