@@ -206,10 +206,10 @@ static int64_t operation(unsigned int which)
 		return fake_call(PVN_HC_MMU_ENTRY_SET, some_address(), some_value(), 0, 0, 0);
 	case 6:
 		return fake_call(PVN_HC_MMU_ENTRY_EXCHANGE, some_address(), some_value(),
-				 pick(8) ? ARGUMENTS : some_address(), 0, 0);
+				 pick(2) ? ARGUMENTS : some_address(), 0, 0);
 	case 7:
 		return fake_call(PVN_HC_MMU_ENTRY_MASK, some_address(), ~(1ull << pick(64)),
-				 pick(2) ? 0 : 1ull << pick(64), pick(8) ? ARGUMENTS : some_address(), 0);
+				 pick(2) ? 0 : 1ull << pick(64), pick(2) ? ARGUMENTS : some_address(), 0);
 	case 8:
 		return random_fill();
 	case 9:

@@ -128,6 +128,8 @@ static const char *check_leaf(uint64_t value, uint64_t bytes, unsigned int kind)
 {
 	uint64_t addr = value & 0x000ffffffffff000ull & ~(bytes - 1);
 
+	if (bytes > 0x1000 && value & 0x1fe000)
+		return "a large leaf is not aligned";
 	if (addr >= SPACE_RAM || addr + bytes > SPACE_RAM)
 		return "a leaf leads out of RAM";
 	for (uint64_t at = addr; at < addr + bytes; at += PAGE_BYTES)
@@ -154,8 +156,8 @@ static const char *check_entry(unsigned int kind, unsigned int index, uint64_t v
 		return check_leaf(value, 0x1000, kind);
 	if (level == 2 && value & 0x80)
 		return check_leaf(value, 0x200000, kind);
-	if (value & 0x80)
-		return "a large page above level 2";
+	if (value & 0x98)
+		return "a large page above level 2, or a table that is not cached";
 	if (addr >= SPACE_RAM || !space.zone[addr >> 21])
 		return "an entry names a table outside the zone";
 	if (level == 4)
