@@ -113,11 +113,12 @@ static int64_t fill_tables(void)
 
 static uint64_t monitor_gpa(void)
 {
-	uint32_t a = 0x80000008, b, c = 0, d;
+	uint32_t a = 0x80000008, b, c = 0, d, bits;
 
 	__asm__ __volatile__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
 	/* docs/pv-mode.md: where this VMM puts the monitor. A guest has no business to know. */
-	return 1ull << ((a & 0xff) - 1);
+	bits = a & 0xff;
+	return 1ull << ((bits < 48 ? bits : 48) - 1);
 }
 
 static void test_refused(void)
