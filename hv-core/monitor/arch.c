@@ -44,6 +44,16 @@ uint64_t arch_read_cr2(void)
 	return value;
 }
 
+void arch_write_cr3(uint64_t top)
+{
+	__asm__ __volatile__("movq %0, %%cr3" : : "r"(top) : "memory");
+}
+
+void arch_invlpg(uint64_t va)
+{
+	__asm__ __volatile__("invlpg (%0)" : : "r"(va) : "memory");
+}
+
 uint32_t arch_in(uint16_t port, unsigned int bytes)
 {
 	uint32_t value = 0;

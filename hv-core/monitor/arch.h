@@ -13,6 +13,9 @@ int arch_copy_to_guest(uint64_t to, const void *from, size_t bytes);
 uint64_t arch_rdmsr(uint32_t msr);
 void arch_wrmsr(uint32_t msr, uint64_t value);
 uint64_t arch_read_cr2(void);
+/* Run on another top-level table, or on the same one: nothing cached is used any more. */
+void arch_write_cr3(uint64_t top);
+void arch_invlpg(uint64_t va);
 uint32_t arch_in(uint16_t port, unsigned int bytes);
 void arch_out(uint16_t port, unsigned int bytes, uint32_t value);
 /* Sleep without waking: real interrupts are off. */

@@ -39,7 +39,8 @@ int64_t monitor_core_multicall(struct monitor_call *c, uint64_t list, uint32_t c
 		return -PVN_EINVAL;
 	if (count > PVN_MULTICALL_MAX)
 		return -PVN_ERANGE;
-	shared = guest_ram(c->v, list, (uint64_t)count * PVN_MULTICALL_ENTRY_BYTES);
+	/* Results are written there; zone_add may not stand in a multicall, so that it stays no table. */
+	shared = guest_ram_writable(c->v, list, (uint64_t)count * PVN_MULTICALL_ENTRY_BYTES);
 	if (!shared)
 		return -PVN_EFAULT;
 	for (i = 0; i < count; i++) {

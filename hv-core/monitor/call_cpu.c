@@ -60,7 +60,7 @@ int64_t monitor_vcpu_info_register(struct monitor_call *c, uint32_t vcpu, uint64
 	/* One vCPU so far: another's can only be one that there is not. */
 	if (vcpu != v->shared.boot.vcpu)
 		return -PVN_ENODEV;
-	info = guest_ram(v, page, PVN_PAGE_BYTES);
+	info = guest_ram_writable(v, page, PVN_PAGE_BYTES);
 	if (!info)
 		return -PVN_EFAULT;
 	if (v->info != &v->own_info)

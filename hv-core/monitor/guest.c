@@ -35,17 +35,15 @@ int guest_write(uint64_t va, const void *from, size_t bytes)
 	return 0;
 }
 
-void *guest_ram(const struct monitor_vcpu *v, uint64_t gpa, uint64_t bytes)
+void *guest_ram_writable(const struct monitor_vcpu *v, uint64_t gpa, uint64_t bytes)
 {
-	for (unsigned int i = 0; i < 2; i++) {
-		const struct monitor_ram *ram = &v->shared.boot.ram[i];
-		/* Below the start it wraps to a large offset and fails the comparison; nothing else can wrap. */
-		uint64_t offset = gpa - ram->start;
+	void *at = guest_ram(v, gpa, bytes);
 
-		if (bytes && offset < ram->bytes && bytes <= ram->bytes - offset)
-			return v->ram + gpa;
-	}
-	return NULL;
+	/* At most two chunks for all that calls write; the loop's price is one look-up. */
+	for (uint64_t chunk = gpa >> CHUNK_SHIFT; at && chunk <= (gpa + bytes - 1) >> CHUNK_SHIFT; chunk++)
+		if (mmu_in_zone(&v->vm->mmu, chunk << CHUNK_SHIFT))
+			return NULL;
+	return at;
 }
 
 bool guest_interrupts_on(const struct monitor_vcpu *v)

@@ -25,12 +25,16 @@
 #define MONITOR_AREA_REGS (MONITOR_AREA_BYTES - MONITOR_REGS_BYTES)
 #define MONITOR_REGS_BYTES 176
 
+/* The table zone is kept track of by chunks of RAM: see struct monitor_boot. */
+#define MONITOR_CHUNK_SHIFT 21
+#define MONITOR_SLOT_BYTES 8208
+
 /* A write of 32 bits to this port from level 0: a command in eax. Calls for the guest go through PVN_PORT_CALL. */
 #define MONITOR_PORT 0x5658
 #define MONITOR_STOP 1 /* the vCPU's report says why */
 
 #define MONITOR_MAGIC PVN_U64(0x726f74696e6f4d50) /* "PMonitor" */
-#define MONITOR_VERSION 1
+#define MONITOR_VERSION 2
 
 #define MONITOR_REPORT_GUEST 1 /* the guest broke the contract */
 #define MONITOR_REPORT_BUG 2   /* the monitor did */
@@ -85,6 +89,12 @@ struct monitor_boot {
 	pvn_u64 start_info; /* guest-physical */
 	pvn_u32 offered[4]; /* feature words */
 	struct monitor_ram ram[2];
+	/* The monitor's memory. Offsets in it, where it is mapped from MONITOR_VA on: */
+	pvn_u64 memory;	   /* guest-physical; all else here is inside */
+	pvn_u64 top;	   /* guest-physical: the top-level table of the start */
+	pvn_u64 directory; /* 16 bits for each chunk from 0 to the end of RAM: not zero when it is in the zone */
+	pvn_u64 slot;	   /* MONITOR_SLOT_BYTES for each chunk that the zone may have at once */
+	pvn_u32 chunks, slots;
 };
 
 /* writer: monitor, before MONITOR_STOP. */

@@ -17,6 +17,7 @@
 #include <paravane/hypercall_pv.h>
 
 #include "interface.h"
+#include "mmu.h"
 
 #define VECTOR_DB 1
 #define VECTOR_NMI 2
@@ -36,6 +37,8 @@
 
 #define PF_ERROR_USER 0x4ull
 
+#define MONITOR_VCPUS_MAX 64 /* as many as calls have bits for */
+
 struct monitor_trap {
 	uint64_t handler; /* 0: none */
 	uint64_t flags;	  /* PVN_TRAP_* */
@@ -45,7 +48,10 @@ struct monitor_trap {
 struct monitor_vm {
 	uint32_t usable;   /* bits of feature word 0 whose families answer */
 	uint32_t accepted; /* core.accept_features has succeeded */
+	uint32_t nr_vcpus;
+	struct monitor_vcpu *vcpu[MONITOR_VCPUS_MAX];
 	struct monitor_trap trap[PVN_TRAP_TABLE_MAX];
+	struct mmu mmu;
 };
 
 struct monitor_tss {
@@ -80,6 +86,7 @@ struct monitor_vcpu {
 	struct monitor_call call;  /* the one that SYSCALL makes; its arguments are in regs */
 	uint64_t full_return;	   /* leave this call by iretq with all of regs */
 	uint64_t user_gs_base;	   /* what the guest has in MSR_KERNEL_GS_BASE */
+	struct mmu_vcpu mmu;
 	struct pvn_vcpu_info own_info;
 	uint64_t gdt[GDT_ENTRIES];
 	struct monitor_tss tss;
@@ -112,7 +119,20 @@ uint64_t frame_address(uint64_t rsp, unsigned int words);
 int frame_return(const struct pvn_return_frame *frame, struct monitor_regs *regs, bool *interrupts_on);
 
 /* guest.c: guest memory by its two kinds of addresses. 0, or -PVN_EFAULT; virtual copies may be partly done then. */
-void *guest_ram(const struct monitor_vcpu *v, uint64_t gpa, uint64_t bytes);
+static inline void *guest_ram(const struct monitor_vcpu *v, uint64_t gpa, uint64_t bytes)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		const struct monitor_ram *ram = &v->shared.boot.ram[i];
+		/* Below the start it wraps to a large offset and fails the comparison; nothing else can wrap. */
+		uint64_t offset = gpa - ram->start;
+
+		if (bytes && offset < ram->bytes && bytes <= ram->bytes - offset)
+			return v->ram + gpa;
+	}
+	return NULL;
+}
+/* The same for memory that is to be written: NULL for the table zone too. */
+void *guest_ram_writable(const struct monitor_vcpu *v, uint64_t gpa, uint64_t bytes);
 int guest_read(uint64_t va, void *to, size_t bytes);
 int guest_write(uint64_t va, const void *from, size_t bytes);
 bool guest_canonical(uint64_t va);

@@ -97,6 +97,16 @@ void gmem_destroy(struct gmem *gm)
 	memset(gm, 0, sizeof(*gm));
 }
 
+#define CLOSED_SHIFT 21
+
+static bool is_closed(const struct gmem *gm, uint64_t first, uint64_t last)
+{
+	for (uint64_t i = first >> CLOSED_SHIFT; gm->closed && i <= last >> CLOSED_SHIFT; i++)
+		if (__atomic_load_n(&gm->closed[i], __ATOMIC_ACQUIRE))
+			return true;
+	return false;
+}
+
 void *gmem_ptr(const struct gmem *gm, gpa_t gpa, uint64_t len)
 {
 	if (!len)
@@ -108,7 +118,7 @@ void *gmem_ptr(const struct gmem *gm, gpa_t gpa, uint64_t len)
 
 		/* Subtractions only: gpa + len could wrap, these can't. */
 		if (offset < r->size && len <= r->size - offset)
-			return (uint8_t *)r->host + offset;
+			return is_closed(gm, gpa.v, gpa.v + len - 1) ? NULL : (uint8_t *)r->host + offset;
 	}
 	return NULL;
 }

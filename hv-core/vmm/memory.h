@@ -32,6 +32,11 @@ struct gmem {
 	struct gmem_region region[GMEM_MAX_REGIONS];
 	unsigned int nr_regions;
 	uint64_t bytes; /* sum of the sizes */
+	/*
+	 * writer: pv mode's monitor. For each 2 MiB from address 0 on, not zero where page tables lie: gmem_ptr() gives
+	 * no pointer there. NULL: no such memory. A pointer that was given before stays good.
+	 */
+	const uint16_t *closed;
 };
 
 /*

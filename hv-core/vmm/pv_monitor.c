@@ -41,7 +41,9 @@ struct pv_monitor {
 	uint64_t gpa; /* above all RAM */
 	uint64_t bytes;
 	uint8_t *host;
-	uint64_t areas; /* offset of the first vCPU's area */
+	/* Offsets: the first vCPU's area, then what the monitor knows of the table zone, then the start's tables. */
+	uint64_t areas, directory, slot;
+	uint32_t chunks, slots;
 	struct pv_tables tables;
 };
 
@@ -98,6 +100,26 @@ static int choose_place(struct vm *vm, struct pv_monitor *mon, char *err, unsign
 	return -EINVAL;
 }
 
+/*
+ * How much the zone can grow is fixed here. Page tables of all programs and the kernel are a small part of a Linux
+ * machine's memory; an eighth, and never less than 8 MiB, costs nothing until it is used.
+ */
+#define ZONE_SHARE 8
+#define ZONE_CHUNKS_MIN 4
+#define ZONE_CHUNKS_MAX 0xfffe /* by the directory's 16 bits */
+
+static void place_zone(const struct vm *vm, struct pv_monitor *mon)
+{
+	const struct gmem *gm = &vm->m.gmem;
+	const struct gmem_region *last = &gm->region[gm->nr_regions - 1];
+	uint64_t slots = gm->bytes / ZONE_SHARE / LARGE_PAGE;
+
+	mon->chunks = (uint32_t)(align_up(last->start + last->size, LARGE_PAGE) / LARGE_PAGE);
+	mon->slots = slots < ZONE_CHUNKS_MIN ? ZONE_CHUNKS_MIN : slots > ZONE_CHUNKS_MAX ? ZONE_CHUNKS_MAX : slots;
+	mon->slot = align_up(mon->directory + sizeof(uint16_t) * mon->chunks, PAGE);
+	mon->tables.at = align_up(mon->slot + (uint64_t)MONITOR_SLOT_BYTES * mon->slots, PAGE);
+}
+
 int pv_monitor_create(struct vm *vm, char *err, unsigned int errlen)
 {
 	struct pv_monitor *mon = calloc(1, sizeof(*mon));
@@ -113,8 +135,11 @@ int pv_monitor_create(struct vm *vm, char *err, unsigned int errlen)
 		goto free_monitor;
 	image_header(&header);
 	mon->areas = align_up(header.memory_bytes, MONITOR_AREA_BYTES);
-	mon->tables.at = mon->areas + (uint64_t)vm->m.nr_vcpus * MONITOR_AREA_BYTES;
-	mon->bytes = align_up(mon->tables.at + PAGE * (KERNEL_TABLES + vm->m.gmem.bytes / GIB + 16), LARGE_PAGE);
+	mon->directory = mon->areas + (uint64_t)vm->m.nr_vcpus * MONITOR_AREA_BYTES;
+	place_zone(vm, mon);
+	mon->bytes = align_up(mon->tables.at + PAGE * (KERNEL_TABLES + 2 * (vm->m.gmem.bytes / GIB + 8)), LARGE_PAGE);
+	/* Tables of the last level that map this memory itself. */
+	mon->bytes += align_up(PAGE * (mon->bytes / LARGE_PAGE + 1), LARGE_PAGE);
 	mon->host = mmap(NULL, mon->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (mon->host == MAP_FAILED) {
 		ret = -errno;
@@ -149,6 +174,7 @@ void pv_monitor_destroy(struct vm *vm)
 {
 	if (!vm->monitor)
 		return;
+	vm->m.gmem.closed = NULL;
 	munmap(vm->monitor->host, vm->monitor->bytes);
 	free(vm->monitor);
 	vm->monitor = NULL;
@@ -183,6 +209,9 @@ static int map_monitor(struct vm *vm, const struct monitor_image *header)
 			ret = pv_tables_map(&mon->tables, MONITOR_VA + at + stack, mon->gpa + at + stack,
 					    MONITOR_AREA_BYTES - stack, PV_PTE_WRITE | PV_PTE_NX);
 	}
+	if (!ret)
+		ret = pv_tables_map(&mon->tables, MONITOR_VA + mon->directory, mon->gpa + mon->directory,
+				    mon->bytes - mon->directory, PV_PTE_WRITE | PV_PTE_NX);
 	return ret;
 }
 
@@ -223,9 +252,16 @@ static int make_tables(struct vm *vm, const struct monitor_image *header, const 
 
 static void fill_boot(struct vm *vm, const struct pv_kernel *kernel, struct monitor_boot *boot)
 {
+	const struct pv_monitor *mon = vm->monitor;
 	const struct gmem *gm = &vm->m.gmem;
 
 	boot->vcpu = 0;
+	boot->memory = mon->gpa;
+	boot->top = mon->gpa + mon->tables.top;
+	boot->directory = mon->directory;
+	boot->slot = mon->slot;
+	boot->chunks = mon->chunks;
+	boot->slots = mon->slots;
 	boot->entry = kernel->entry;
 	boot->start_info = kernel->start_info;
 	for (unsigned int i = 0; i < 4; i++)
@@ -245,6 +281,8 @@ int pv_monitor_load(struct vm *vm, const struct pv_kernel *kernel, struct boot_s
 	ret = make_tables(vm, &header, kernel, err, errlen);
 	if (ret)
 		return ret;
+	/* From here on no device and no call reaches what the guest has made a table. */
+	vm->m.gmem.closed = (const uint16_t *)(vm->monitor->host + vm->monitor->directory);
 	fill_boot(vm, kernel, &((struct monitor_shared *)area(vm, 0))->boot);
 	*boot = (struct boot_state){
 		.rip = header.entry,

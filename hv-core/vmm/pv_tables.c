@@ -80,22 +80,19 @@ int pv_tables_map(struct pv_tables *t, uint64_t va, uint64_t phys, uint64_t byte
 
 int pv_tables_map_ram(struct pv_tables *t, const struct gmem *gm)
 {
-	uint64_t *guest, *monitor;
-
 	for (unsigned int i = 0; i < gm->nr_regions; i++) {
 		const struct gmem_region *r = &gm->region[i];
 
 		for (uint64_t gpa = r->start; gpa < r->start + r->size; gpa += LARGE_PAGE) {
-			uint64_t *entry = entry_at(t, PVN_PV_DIRECT_MAP + gpa, 2);
+			uint64_t *guest = entry_at(t, PVN_PV_DIRECT_MAP + gpa, 2);
+			uint64_t *monitor = entry_at(t, MONITOR_RAM_VA + gpa, 2);
 
-			if (!entry)
+			if (!guest || !monitor)
 				return -ENOMEM;
-			*entry = gpa | UPPER | PV_PTE_LARGE | PV_PTE_NX;
+			/* Tables of their own: the guest's lose the right to write what becomes the table zone. */
+			*guest = gpa | UPPER | PV_PTE_LARGE | PV_PTE_NX;
+			*monitor = *guest & ~PV_PTE_USER;
 		}
 	}
-	/* The monitor's view is the same tables under another top-level entry, which level 3 may not pass. */
-	guest = entry_at(t, PVN_PV_DIRECT_MAP, 4);
-	monitor = entry_at(t, MONITOR_RAM_VA, 4);
-	*monitor = *guest & ~PV_PTE_USER;
 	return 0;
 }

@@ -235,7 +235,8 @@ TEST_F(core, describe)
 		EXPECT_EQ(nr, info->nr);
 		EXPECT_EQ(call->nr_args, info->nr_args);
 		EXPECT_EQ(!!(call->modes & PVN_DECODE_HVM), info->flags & PVN_CALL_AVAILABLE);
-		EXPECT_EQ(nr == PVN_HC_CORE_MULTICALL || nr == PVN_HC_CPU_TRAP_RETURN,
+		EXPECT_EQ(nr == PVN_HC_CORE_MULTICALL || nr == PVN_HC_CPU_TRAP_RETURN ||
+				  nr == PVN_HC_MMU_ZONE_ADD,
 			  !!(info->flags & PVN_CALL_NO_MULTICALL));
 		EXPECT_EQ(0, info->reserved);
 		EXPECT_EQ(1 << 16, info->since);

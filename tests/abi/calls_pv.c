@@ -34,7 +34,8 @@ TEST(described_in_pv_mode)
 	int64_t nr;
 
 	ASSERT_EQ(0, fake_init_pv(&fake));
-	EXPECT_EQ(PVN_F0_CPU | PVN_F0_VCPU | PVN_F0_SCHED | PVN_F0_TIME | PVN_F0_CONSOLE | PVN_F0_MEMORY | PVN_F0_DEBUG,
+	EXPECT_EQ(PVN_F0_CPU | PVN_F0_MMU | PVN_F0_VCPU | PVN_F0_SCHED | PVN_F0_TIME | PVN_F0_CONSOLE | PVN_F0_MEMORY |
+			  PVN_F0_DEBUG,
 		  hypercalls_offered(fake.h, 0));
 	EXPECT_EQ(0, fake_call(&fake, PVN_HC_CORE_ACCEPT_FEATURES, PVN_ABI_VERSION, hypercalls_offered(fake.h, 0), 0, 0, 0, 0));
 	info = gmem_ptr(&fake.m.gmem, GPA(0x1000), sizeof(*info));
@@ -42,7 +43,8 @@ TEST(described_in_pv_mode)
 		if (!(info->flags & PVN_CALL_AVAILABLE))
 			continue;
 		available++;
-		EXPECT_NE(PVN_HC_FAMILY_MMU, PVN_HC_FAMILY(nr));
+		EXPECT_NE(PVN_HC_MMU_ZONE_TRUST, nr);
+		EXPECT_NE(PVN_HC_MMU_POKE_SPACE, nr);
 		EXPECT_NE(PVN_HC_FAMILY_EVENT, PVN_HC_FAMILY(nr));
 		EXPECT_NE(PVN_HC_CPU_STACK_SET, nr);
 	}

@@ -54,6 +54,27 @@ TEST(end_of_memory)
 	gmem_destroy(&gm);
 }
 
+/* Where pv mode's page tables lie, there is no memory for anyone else. */
+TEST(closed_parts)
+{
+	uint16_t closed[4] = { 0, 0, 1, 0 };
+	struct gmem gm;
+
+	ASSERT_EQ(0, gmem_init(&gm, 8 * MIB));
+	gm.closed = closed;
+	EXPECT_NE(NULL, gmem_ptr(&gm, GPA(0), 4 * MIB));
+	EXPECT_EQ(NULL, gmem_ptr(&gm, GPA(0), 4 * MIB + 1));
+	EXPECT_EQ(NULL, gmem_ptr(&gm, GPA(4 * MIB), 1));
+	EXPECT_EQ(NULL, gmem_ptr(&gm, GPA(6 * MIB - 1), 1));
+	EXPECT_EQ(NULL, gmem_ptr(&gm, GPA(6 * MIB - 1), 2));
+	EXPECT_NE(NULL, gmem_ptr(&gm, GPA(6 * MIB), 2 * MIB));
+	EXPECT_EQ(NULL, gmem_ptr(&gm, GPA(0), 8 * MIB));
+	EXPECT_EQ(-EFAULT, gmem_write(&gm, GPA(5 * MIB), "x", 1));
+	closed[2] = 0;
+	EXPECT_NE(NULL, gmem_ptr(&gm, GPA(0), 8 * MIB));
+	gmem_destroy(&gm);
+}
+
 TEST(zero_length)
 {
 	struct gmem gm;

@@ -176,7 +176,7 @@ TEST_F(kernel, notes)
 	self->ph[3].p_type = PT_NULL;
 	EXPECT_TRUE(refused(self, "no Paravane note"));
 	self->ph[3].p_type = PT_NOTE;
-	self->ph[3].p_filesz = 60000;
+	self->ph[3].p_offset = self->bytes - 8;
 	EXPECT_TRUE(refused(self, "truncated"));
 }
 

@@ -18,9 +18,11 @@ void fake_init(void)
 	fake.v.regs = &fake.regs;
 	fake.v.ram = fake.ram;
 	fake.v.info = &fake.v.own_info;
+	fake.vm.vcpu[fake.vm.nr_vcpus++] = &fake.v;
+	fake.vm.mmu.clock = fake.v.mmu.flushed = 1;
 	fake.v.call = (struct monitor_call){ .v = &fake.v, .args = &fake.regs.rdi };
 	fake.v.shared.boot.ram[0] = (struct monitor_ram){ 0, FAKE_RAM };
-	fake.v.shared.boot.offered[0] = PVN_F0_CPU | PVN_F0_VCPU | PVN_F0_SCHED | PVN_F0_CONSOLE | PVN_F0_DEBUG;
+	fake.v.shared.boot.offered[0] = PVN_F0_CPU | PVN_F0_MMU | PVN_F0_VCPU | PVN_F0_SCHED | PVN_F0_CONSOLE | PVN_F0_DEBUG;
 	fake.vm.usable = fake.v.shared.boot.offered[0] & MONITOR_EARLY_WORD0;
 	fake.regs.rip = FAKE_VA;
 	fake.regs.rsp = FAKE_VA + 0x1000;
@@ -102,6 +104,20 @@ void arch_wrmsr(uint32_t msr, uint64_t value)
 uint64_t arch_read_cr2(void)
 {
 	return fake.cr2;
+}
+
+void arch_write_cr3(uint64_t top)
+{
+	fake.cr3 = top;
+	fake.flushes++;
+	if (fake.flushed)
+		fake.flushed();
+}
+
+void arch_invlpg(uint64_t va)
+{
+	fake.page = va;
+	fake.pages++;
 }
 
 uint32_t arch_in(uint16_t port, unsigned int bytes)

@@ -21,6 +21,9 @@ struct fake {
 	uint8_t *ram; /* exactly FAKE_RAM bytes, for the address sanitizer */
 	jmp_buf stopped; /* where arch_vmm_stop() goes */
 	uint64_t cr2, fs_base, gs_base;
+	uint64_t cr3, page;
+	unsigned int flushes, pages; /* writes of CR3, INVLPGs */
+	void (*flushed)(void);
 	/* What reached the VMM. */
 	uint64_t vmm_nr, vmm_args[PVN_HYPERCALL_ARGS];
 	int64_t vmm_result;

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The monitor's plain C as an ordinary program, with sanitizers and with functions of the tests' own for ring 0.
 
-MONITOR_TESTS := traps calls
+MONITOR_TESTS := traps calls mmu mmu_random
 MONITOR_TEST_PROGRAMS := $(MONITOR_TESTS:%=$(OUT)/tests/monitor/%)
 TEST_PROGRAMS += $(MONITOR_TEST_PROGRAMS)
 
-$(MONITOR_TEST_PROGRAMS): $(OUT)/tests/monitor/%: tests/monitor/%.c tests/monitor/fake.c $(MONITOR_PLAIN_SRCS) \
-		tests/monitor/fake.h $(wildcard $(MONITOR_DIR)/*.h $(MONITOR_DIR)/*.inc)
+$(MONITOR_TEST_PROGRAMS): $(OUT)/tests/monitor/%: tests/monitor/%.c tests/monitor/fake.c tests/monitor/space.c $(MONITOR_PLAIN_SRCS) \
+		tests/monitor/fake.h tests/monitor/space.h $(wildcard $(MONITOR_DIR)/*.h $(MONITOR_DIR)/*.inc)
 	@mkdir -p $(@D)
 	$(CC) $(PVN_CFLAGS) -Itests/monitor -I$(MONITOR_DIR) $(SANITIZE) -isystem $(PVN_KSELFTEST_INC) -Wno-sign-compare \
 		-Wno-missing-prototypes -o $@ $(filter %.c,$^)

@@ -149,9 +149,9 @@ static inline pvn_s64 pvn_mmu_zone_remove(pvn_u64 start, pvn_u64 bytes)
 }
 
 /* make a zone frame a page table */
-static inline pvn_s64 pvn_mmu_table_alloc(pvn_u64 frame, pvn_u32 level)
+static inline pvn_s64 pvn_mmu_table_alloc(pvn_u64 frame, pvn_u32 level, pvn_u32 flags)
 {
-	return pvn_hypercall2(PVN_HC_MMU_TABLE_ALLOC, frame, level);
+	return pvn_hypercall3(PVN_HC_MMU_TABLE_ALLOC, frame, level, flags);
 }
 
 /* a zone frame is a page table no more */

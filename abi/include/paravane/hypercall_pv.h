@@ -17,6 +17,7 @@
 #define PVN_BASE_GS_KERNEL 1
 #define PVN_BASE_GS_USER 2
 
+#define PVN_MMU_TABLE_KERNEL 0x1 /* flags: for kernel mode; below level 4, a table of the upper half */
 #define PVN_MMU_UPDATE_MAX 512
 #define PVN_MMU_SET 0  /* op: entry = value */
 #define PVN_MMU_MASK 1 /* op: entry = (entry & mask) | value, accessed and dirty bits kept unless masked */

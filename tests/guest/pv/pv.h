@@ -43,7 +43,7 @@ extern uint64_t pv_resume;
 extern unsigned int pv_steps;
 extern struct pvn_vcpu_info *pv_info;
 extern uint64_t pv_start_rsp, pv_start_rflags;
-extern char pv_page[], pv_start[], pv_trap_entries[], pv_end[];
+extern char pv_page[], pv_start[], pv_trap_entries[], pv_data[], pv_end[];
 
 uint64_t pv_int3_registers(void);
 /* The same over a call, whose arguments are small numbers; rax, rcx and r11 may be lost. */
@@ -67,6 +67,13 @@ void pv_result(bool ok, const char *name);
 void pv_equal(int64_t want, int64_t got, const char *name);
 unsigned int pv_results(void);
 void pv_power_off(void);
+/* A result: what trapped last was `vector`, and only it since there had been `before`. */
+void pv_expect(unsigned int before, uint64_t vector, const char *name);
+/* Its price, of which a round has `each`. */
+void pv_bench(const char *name, void (*one)(void), unsigned int each);
+/* mmu.c */
+void pv_mmu_suite(void);
+void pv_mmu_benches(void);
 /* Handlers for all exceptions, each with interrupts off or not. */
 int64_t pv_traps_register(uint32_t flags);
 

@@ -11,6 +11,8 @@
 
 #define MONITOR_VA PVN_PV_HOLE_START
 #define RAM 0x2000000ull /* free memory, from 32 MiB on */
+#define ZONE 0x2400000ull /* and from 36 MiB on */
+#define ZONE_BYTES 0x200000ull
 #define HIGH_RAM 0x107fff000ull /* the last page of 3200 MiB, for the fourth GiB is the hole */
 #define NOWHERE 0xffffffff40000000ull /* nothing is mapped there */
 #define RFLAGS_IF 0x200ull
@@ -34,7 +36,7 @@ static void cpuid(uint32_t leaf, uint32_t out[4])
 }
 
 /* A line of text as the only effect, one for each kind of test: what trapped last was `vector`, and only it. */
-static void trapped(unsigned int before, uint64_t vector, const char *name)
+void pv_expect(unsigned int before, uint64_t vector, const char *name)
 {
 	if (pv_trapped.count != before + 1 || pv_trapped.frame.vector != vector) {
 		pv_text("# traps ");
@@ -98,7 +100,7 @@ static void test_core(void)
 	pv_equal(-PVN_ENOTSUP, pvn_event_send(1), "a family that pv mode has not got yet");
 	pv_equal(-PVN_ESTATE, pvn_cpu_trap_table(pv_gpa(table), 1), "cpu.trap_table before features are accepted");
 	pv_equal(-PVN_EVERSION, pvn_core_accept_features((PVN_ABI_MAJOR + 1) << 16, 0, 0, 0, 0), "another major is refused");
-	pv_equal(-PVN_EVERSION, pvn_core_accept_features(PVN_ABI_VERSION, PVN_F0_MMU, 0, 0, 0), "family mmu is not offered");
+	pv_equal(-PVN_EVERSION, pvn_core_accept_features(PVN_ABI_VERSION, PVN_F0_RING, 0, 0, 0), "family ring is not offered");
 	pv_equal(0, pvn_core_accept_features(PVN_ABI_VERSION, (uint32_t)offered, 0, 0, 0), "features accepted");
 	pv_equal(-PVN_ENOTSUP, pvn_cpu_stack_set(0), "a call of family cpu that is not served yet");
 	for (nr = 0; (nr = pvn_core_describe((uint32_t)nr, pv_gpa(&info))) >= 0; nr++) {
@@ -181,7 +183,7 @@ static void test_bounce(void)
 
 	pv_info->interrupts_on = 0;
 	__asm__ __volatile__("leaq 1f(%%rip), %0\n\tmovq %%rsp, %1\n\tint3\n1:" : "=&r"(here), "=&r"(rsp) : : "memory");
-	trapped(before, 3, "int3 reaches its handler, and returns");
+	pv_expect(before, 3, "int3 reaches its handler, and returns");
 	pv_equal((int64_t)here, (int64_t)f->hw.rip, "its frame: rip is after it");
 	pv_equal(PVN_PV_KERNEL_CS, (int64_t)f->hw.cs, "its frame: cs is the kernel's");
 	pv_equal(PVN_PV_KERNEL_SS, (int64_t)f->hw.ss, "its frame: ss is the kernel's");
@@ -192,19 +194,19 @@ static void test_bounce(void)
 
 	before = pv_trapped.count;
 	PV_TRY("xorl %%edx, %%edx; xorl %%ecx, %%ecx; divl %%ecx", : : "a"(1) : "rcx", "rdx", "r11", "memory");
-	trapped(before, 0, "division by zero");
+	pv_expect(before, 0, "division by zero");
 	PV_TRY("ud2", : : : "r11", "memory");
-	trapped(before + 1, 6, "an invalid instruction");
+	pv_expect(before + 1, 6, "an invalid instruction");
 	PV_TRY("movl $0x1230, %%eax; movw %%ax, %%ds", : : : "rax", "r11", "memory");
-	trapped(before + 2, 13, "a selector that there is not");
+	pv_expect(before + 2, 13, "a selector that there is not");
 	pv_equal(0x1230, (int64_t)pv_trapped.frame.error, "its error code");
 	PV_TRY("movl $0x1237, %%eax; movw %%ax, %%ds", : : : "rax", "r11", "memory");
-	trapped(before + 3, 13, "a selector of a local table: there is none");
+	pv_expect(before + 3, 13, "a selector of a local table: there is none");
 	PV_TRY("int $0x80", : : : "r11", "memory");
-	trapped(before + 4, 13, "INT n");
+	pv_expect(before + 4, 13, "INT n");
 	pv_equal(0x402, (int64_t)pv_trapped.frame.error, "its error code");
 	PV_TRY("pushfq; orq $0x100, (%%rsp); popfq; nop", : : : "r11", "memory", "cc");
-	trapped(before + 5, 1, "a single step");
+	pv_expect(before + 5, 1, "a single step");
 }
 
 /* Single steps over a call: the monitor is not stepped into, and the trap comes where the guest is again. */
@@ -238,29 +240,29 @@ static void test_page_faults(void)
 	uint64_t value = 0x77;
 
 	PV_TRY("movq (%1), %0", : "+a"(value) : "b"(NOWHERE + 8) : "r11", "memory");
-	trapped(before, 14, "a read where nothing is");
+	pv_expect(before, 14, "a read where nothing is");
 	pv_equal(0, (int64_t)f->error, "error code: not present, a read, kernel mode");
 	pv_equal((int64_t)NOWHERE + 8, (int64_t)pv_info->fault_address, "fault_address");
 	PV_TRY("movq %0, (%1)", : : "a"(1ull), "b"(&constant) : "r11", "memory");
-	trapped(before + 1, 14, "a write to a segment that is not writable");
+	pv_expect(before + 1, 14, "a write to a segment that is not writable");
 	pv_equal(3, (int64_t)f->error, "error code: present, a write, kernel mode");
 	PV_TRY("call *%0", : : "a"(pv_info) : "r11", "memory", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10");
-	trapped(before + 2, 14, "a jump to data");
+	pv_expect(before + 2, 14, "a jump to data");
 	pv_equal(0x11, (int64_t)f->error, "error code: present, a fetch, kernel mode");
 	/* The CALL has left its return address. */
 	__asm__ __volatile__("addq $8, %%rsp" : : : "memory");
 
 	PV_TRY("movq (%1), %0", : "+a"(value) : "b"(MONITOR_VA) : "r11", "memory");
-	trapped(before + 3, 14, "the monitor cannot be read");
+	pv_expect(before + 3, 14, "the monitor cannot be read");
 	pv_equal(1, (int64_t)f->error, "error code: present, a read");
 	pv_equal((int64_t)MONITOR_VA, (int64_t)pv_info->fault_address, "fault_address");
 	PV_TRY("movq %0, (%1)", : : "a"(1ull), "b"(MONITOR_VA + 0x4000) : "r11", "memory");
-	trapped(before + 4, 14, "nor written");
+	pv_expect(before + 4, 14, "nor written");
 	PV_TRY("movq (%1), %0", : "+a"(value) : "b"(0xffff808000000000) : "r11", "memory");
-	trapped(before + 5, 14, "nor RAM read through its map");
+	pv_expect(before + 5, 14, "nor RAM read through its map");
 	pv_equal(0x77, (int64_t)value, "and nothing was read");
 	PV_TRY("movq (%1), %0", : "+a"(value) : "b"(0x8000000000000000) : "r11", "memory");
-	trapped(before + 6, 13, "an address that is not canonical");
+	pv_expect(before + 6, 13, "an address that is not canonical");
 }
 
 static void test_info(void)
@@ -364,45 +366,45 @@ static void test_refused(void)
 	uint64_t idt[2] = { 0, 0 };
 
 	PV_TRY("movq %0, %%cr3", : : "a"(0ull) : "r11", "memory");
-	trapped(before, 13, "CR3 cannot be loaded");
+	pv_expect(before, 13, "CR3 cannot be loaded");
 	PV_TRY("lidt %0", : : "m"(idt) : "r11", "memory");
-	trapped(before + 1, 13, "nor the IDT");
+	pv_expect(before + 1, 13, "nor the IDT");
 	PV_TRY("lgdt %0", : : "m"(idt) : "r11", "memory");
-	trapped(before + 2, 13, "nor the GDT");
+	pv_expect(before + 2, 13, "nor the GDT");
 	wrmsr(MSR_LSTAR, 0);
-	trapped(before + 3, 13, "a register that is not on the list: write");
+	pv_expect(before + 3, 13, "a register that is not on the list: write");
 	rdmsr(0x12345);
-	trapped(before + 4, 13, "and read");
+	pv_expect(before + 4, 13, "and read");
 	wrmsr(MSR_GS_BASE, 0x800000000000);
-	trapped(before + 5, 13, "a base that is no address");
+	pv_expect(before + 5, 13, "a base that is no address");
 	PV_TRY("outl %%eax, %%dx", : : "a"(0), "d"(PVN_PORT_CALL) : "r11", "memory");
-	trapped(before + 6, 13, "the VMM's port");
+	pv_expect(before + 6, 13, "the VMM's port");
 	PV_TRY("outl %%eax, %%dx", : : "a"(1), "d"(0x5658) : "r11", "memory");
-	trapped(before + 7, 13, "the monitor's port");
+	pv_expect(before + 7, 13, "the monitor's port");
 	PV_TRY("inb $0x60, %%al", : : : "rax", "r11", "memory");
-	trapped(before + 8, 13, "a port that is not on the list");
+	pv_expect(before + 8, 13, "a port that is not on the list");
 	PV_TRY("swapgs", : : : "r11", "memory");
-	trapped(before + 9, 13, "SWAPGS");
+	pv_expect(before + 9, 13, "SWAPGS");
 	PV_TRY("sysretq", : : : "r11", "rcx", "memory");
-	trapped(before + 10, 13, "SYSRET");
+	pv_expect(before + 10, 13, "SYSRET");
 	PV_TRY("pushq $0x10; leaq 771f(%%rip), %%rax; pushq %%rax; lretq", : : : "rax", "r11", "memory");
-	trapped(before + 11, 13, "a far return to level 0");
+	pv_expect(before + 11, 13, "a far return to level 0");
 	__asm__ __volatile__("addq $16, %%rsp" : : : "memory");
 	PV_TRY("pushq $0x23; leaq 771f(%%rip), %%rax; pushq %%rax; lretq", : : : "rax", "r11", "memory");
-	trapped(before + 12, 13, "or to 32-bit code");
+	pv_expect(before + 12, 13, "or to 32-bit code");
 	__asm__ __volatile__("addq $16, %%rsp" : : : "memory");
 	PV_TRY("pushfq; orq $0x3000, (%%rsp); popfq; cli", : : : "r11", "memory", "cc");
 	pv_equal(before + 13, pv_trapped.count, "level 3 gives itself no I/O rights: CLI is emulated");
 	PV_TRY("sysenter", : : : "rcx", "rdx", "r11", "memory");
 	pv_result(pv_trapped.count == before + 14 && (pv_trapped.frame.vector == 6 || pv_trapped.frame.vector == 13), "SYSENTER");
 	PV_TRY("int $2", : : : "r11", "memory");
-	trapped(before + 14, 13, "INT of the NMI's vector");
+	pv_expect(before + 14, 13, "INT of the NMI's vector");
 	PV_TRY("int $8", : : : "r11", "memory");
-	trapped(before + 15, 13, "INT of the double fault's");
+	pv_expect(before + 15, 13, "INT of the double fault's");
 	PV_TRY("movq %0, %%dr7", : : "a"(0x401ull) : "r11", "memory");
-	trapped(before + 16, 13, "debug registers");
+	pv_expect(before + 16, 13, "debug registers");
 	PV_TRY("xorl %%ecx, %%ecx; xgetbv", : : : "rax", "rcx", "rdx", "r11", "memory");
-	trapped(before + 17, 6, "XGETBV: XSAVE is off");
+	pv_expect(before + 17, 6, "XGETBV: XSAVE is off");
 }
 
 /* Instructions that end with the lower half of the address space: what comes next is no address. */
@@ -412,12 +414,12 @@ static void test_edge(void)
 
 	PV_TRY("movl $0x5a5, %%ebx; movl $0x15a5, %%r15d; jmp *%0", : : "d"(PV_EDGE), "a"(PVN_HC_CORE_VERSION)
 	       : "rbx", "r15", "r11", "rcx", "memory");
-	trapped(before, 13, "SYSCALL as the last one below the gap");
+	pv_expect(before, 13, "SYSCALL as the last one below the gap");
 	pv_equal(PV_EDGE + 2, (int64_t)pv_trapped.frame.hw.rip, "the call was made, and its return faults");
 	pv_equal(PVN_ABI_VERSION, (int64_t)pv_trapped.frame.rax, "with its result");
 	pv_result(pv_trapped.frame.rbx == 0x5a5 && pv_trapped.frame.r15 == 0x15a5, "and all registers kept");
 	PV_TRY("jmp *%0", : : "r"(PV_EDGE - 1), "a"(PVN_HC_CORE_NULL) : "r11", "rcx", "memory");
-	trapped(before + 1, 13, "CLI before it is emulated");
+	pv_expect(before + 1, 13, "CLI before it is emulated");
 	pv_equal(PV_EDGE + 2, (int64_t)pv_trapped.frame.hw.rip, "and the call after it made");
 }
 
@@ -441,7 +443,7 @@ static uint64_t rdtsc(void)
 }
 
 /* Under instruction counting a time stamp is a nanosecond is an instruction; elsewhere it is what it is. */
-static void bench(const char *name, void (*one)(void))
+void pv_bench(const char *name, void (*one)(void), unsigned int each)
 {
 	uint64_t best = ~0ull;
 
@@ -456,7 +458,7 @@ static void bench(const char *name, void (*one)(void))
 	pv_text("# ");
 	pv_text(name);
 	pv_text(": time stamps a round ");
-	pv_number((int64_t)best / (BENCH_ROUNDS / 5));
+	pv_number((int64_t)best / (BENCH_ROUNDS / 5) / each);
 	pv_text("\n");
 }
 
@@ -484,13 +486,13 @@ static void benches(void)
 {
 	for (unsigned int i = 0; i < 64; i++)
 		list[i] = (struct pvn_multicall_entry){ .nr = PVN_HC_CORE_NULL };
-	bench("an empty round", one_nothing);
-	bench("core.null", one_null);
+	pv_bench("an empty round", one_nothing, 1);
+	pv_bench("core.null", one_null, 1);
 	/* The handler is nothing but the return. */
 	table[0] = (struct pvn_trap_entry){ 3, 0, (uint64_t)pv_trap_return };
 	pvn_cpu_trap_table(pv_gpa(table), 1);
-	bench("int3 and cpu.trap_return", one_trap);
-	bench("core.multicall of 64 core.null", one_multicall);
+	pv_bench("int3 and cpu.trap_return", one_trap, 1);
+	pv_bench("core.multicall of 64 core.null", one_multicall, 1);
 }
 
 static bool is(const char *line, const char *word)
@@ -500,6 +502,13 @@ static bool is(const char *line, const char *word)
 		word++;
 	}
 	return !*word && !*line;
+}
+
+static void plan(void)
+{
+	pv_text("1..");
+	pv_number(pv_results());
+	pv_text("\n");
 }
 
 /* Ends of a guest; each in the words that the command line names it by. */
@@ -515,6 +524,11 @@ static void end(const char *line)
 		__asm__ __volatile__("leaq pv_start+512(%%rip), %%rsp; ud2" : :);
 	if (is(line, "stack-in-monitor"))
 		__asm__ __volatile__("movq %0, %%rsp; ud2" : : "r"(MONITOR_VA + 0x20000));
+	if (is(line, "stack-in-zone") && !pvn_mmu_zone_add(ZONE, ZONE_BYTES))
+		__asm__ __volatile__("movq %0, %%rsp; ud2" : : "r"(PVN_PV_DIRECT_MAP + ZONE + 0x1000));
+	if (is(line, "empty-space") && !pvn_mmu_zone_add(ZONE, ZONE_BYTES) &&
+	    !pvn_mmu_table_alloc(ZONE, 4, PVN_MMU_TABLE_KERNEL))
+		pvn_mmu_space_switch(ZONE, 0, 0);
 	if (is(line, "loop")) {
 		table[0] = (struct pvn_trap_entry){ 14, 0, NOWHERE };
 		pvn_cpu_trap_table(pv_gpa(table), 1);
@@ -533,8 +547,14 @@ static void end(const char *line)
 		pv_text("READY\n");
 		__asm__ __volatile__("cli; hlt");
 	}
-	if (is(line, "bench"))
+	if (is(line, "bench")) {
+		pv_mmu_benches();
 		benches();
+	}
+	if (is(line, "mmu")) {
+		pv_mmu_suite();
+		plan();
+	}
 }
 
 void pv_test(const char *line)
@@ -560,7 +580,5 @@ void pv_test(const char *line)
 	test_refused();
 	test_edge();
 	test_direct_map();
-	pv_text("1..");
-	pv_number(pv_results());
-	pv_text("\n");
+	plan();
 }

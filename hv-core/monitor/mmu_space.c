@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Address spaces and flushes.
+ *
+ * The clock counts whole flushes. A frame that loses a use gets the clock's time as its stamp; a vCPU that has begun a
+ * flush after that, and ended it, can have nothing cached that leads through the frame. The order decides:
+ *
+ *	loses a use				flushes
+ *	1. the entry no longer names it		1. clock + 1 is the flush's time
+ *	2. stamp = clock			2. flush
+ *						3. flushed = that time
+ *
+ * With 1 and 2 exchanged on either side, a flush could count that came before the entry changed
+ * (tests/monitor/mmu_model).
+ */
+#include "arch.h"
+#include "monitor.h"
+
+/* From here on everything goes by invalidation of all: a page costs some hundred cycles, a refill of the TLB a few. */
+#define FLUSH_PAGES_MAX 32
+
+void mmu_unuse(struct mmu *mmu, struct mmu_frame *frame)
+{
+	frame->stamp = __atomic_load_n(&mmu->clock, __ATOMIC_SEQ_CST);
+	frame->uses--;
+}
+
+bool mmu_quiet(const struct monitor_vm *vm, const struct mmu_frame *frame)
+{
+	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
+		if (__atomic_load_n(&vm->vcpu[i]->mmu.flushed, __ATOMIC_SEQ_CST) <= frame->stamp)
+			return false;
+	return true;
+}
+
+/* Writing CR3 forgets everything: there are no global translations and no PCIDs. */
+static void flush_self(struct monitor_vcpu *v)
+{
+	uint64_t time = __atomic_add_fetch(&v->vm->mmu.clock, 1, __ATOMIC_SEQ_CST);
+
+	arch_write_cr3(v->mmu.kernel);
+	__atomic_store_n(&v->mmu.flushed, time, __ATOMIC_SEQ_CST);
+}
+
+void mmu_flush_everyone(struct monitor_vcpu *v)
+{
+	/* Where a second vCPU would be told, and waited for. */
+	flush_self(v);
+}
+
+static int top_find(const struct monitor_vcpu *v, uint64_t gpa, unsigned int kind, struct mmu_frame **frame)
+{
+	*frame = mmu_frame(&v->vm->mmu, gpa);
+	if (!*frame)
+		return -PVN_ERANGE;
+	return (*frame)->kind == kind ? 0 : -PVN_ESTATE;
+}
+
+static int space_switch(struct monitor_vcpu *v, uint64_t kernel, uint64_t user)
+{
+	struct mmu_frame *to_kernel, *to_user = NULL, *old_kernel, *old_user;
+	struct mmu *mmu = &v->vm->mmu;
+	int ret;
+
+	ret = top_find(v, kernel, 4 | TABLE_KERNEL, &to_kernel);
+	if (!ret && user)
+		ret = top_find(v, user, 4, &to_user);
+	if (ret)
+		return ret;
+	old_kernel = mmu_frame(mmu, v->mmu.kernel);
+	old_user = v->mmu.user ? mmu_frame(mmu, v->mmu.user) : NULL;
+	to_kernel->uses++;
+	if (to_user)
+		to_user->uses++;
+	v->mmu.kernel = kernel;
+	v->mmu.user = user;
+	/* Stamped before CR3 changes, and safe: this vCPU's flush is the one that changes it. */
+	if (old_kernel)
+		mmu_unuse(mmu, old_kernel);
+	if (old_user)
+		mmu_unuse(mmu, old_user);
+	flush_self(v);
+	return 0;
+}
+
+int64_t monitor_mmu_space_switch(struct monitor_call *c, uint64_t kernel, uint64_t user, uint32_t flags)
+{
+	int ret;
+
+	if (kernel % PAGE_BYTES || user % PAGE_BYTES || flags)
+		return -PVN_EINVAL;
+	mmu_lock(&c->v->vm->mmu);
+	ret = space_switch(c->v, kernel, user);
+	mmu_unlock(&c->v->vm->mmu);
+	return ret;
+}
+
+/* One vCPU so far: the mask can name it, or nobody. */
+static bool vcpus_exist(const struct monitor_vcpu *v, uint64_t vcpus)
+{
+	return !(vcpus & ~(1ull << v->shared.boot.vcpu));
+}
+
+int64_t monitor_mmu_flush_all(struct monitor_call *c, uint64_t vcpus)
+{
+	if (!vcpus_exist(c->v, vcpus))
+		return -PVN_ERANGE;
+	flush_self(c->v);
+	return 0;
+}
+
+int64_t monitor_mmu_flush_page(struct monitor_call *c, uint64_t page, uint64_t vcpus)
+{
+	if (!guest_canonical(page))
+		return -PVN_EINVAL;
+	if (!vcpus_exist(c->v, vcpus))
+		return -PVN_ERANGE;
+	arch_invlpg(page);
+	return 0;
+}
+
+/* All of it in the half of its first page, which `last` then is too. */
+static bool range_valid(uint64_t start, uint64_t pages)
+{
+	uint64_t last;
+
+	if (start % PAGE_BYTES || !guest_canonical(start) || !pages || pages > 1ull << 35)
+		return false;
+	last = start + (pages - 1) * PAGE_BYTES;
+	return guest_canonical(last) && last >= start && (start ^ last) >> 63 == 0;
+}
+
+int64_t monitor_mmu_flush_range(struct monitor_call *c, uint64_t start, uint64_t pages, uint64_t vcpus)
+{
+	if (!range_valid(start, pages))
+		return -PVN_EINVAL;
+	if (!vcpus_exist(c->v, vcpus))
+		return -PVN_ERANGE;
+	if (pages > FLUSH_PAGES_MAX) {
+		flush_self(c->v);
+		return 0;
+	}
+	for (uint64_t i = 0; i < pages; i++)
+		arch_invlpg(start + i * PAGE_BYTES);
+	return 0;
+}

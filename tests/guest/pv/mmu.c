@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Family mmu from inside: a kernel that makes a table zone, builds tables in it, and moves into them. */
+#include "pv.h"
+
+#include <paravane/hypercall_proto.h>
+#include <paravane/pv_boot.h>
+
+#define ZONE 0x2400000ull /* free memory, 36 MiB */
+#define ZONE_BYTES 0x200000ull
+#define PAGE 0x2000000ull /* free memory that gets mapped */
+#define RAM_CHUNKS 32
+#define TEST_VA 0x10000000ull
+#define P 0x1ull
+#define W 0x2ull
+#define U 0x4ull
+#define A 0x20ull
+#define D 0x40ull
+#define LARGE 0x80ull
+#define NX (1ull << 63)
+#define LINK (P | W | U)
+
+/* Frames of the zone. */
+#define TABLE(n) (ZONE + (n) * 4096)
+#define K4 TABLE(0)
+#define K3_DIRECT TABLE(1)
+#define K2_DIRECT TABLE(2)
+#define K3_IMAGE TABLE(3)
+#define K2_IMAGE TABLE(4)
+#define K1_IMAGE TABLE(5)
+#define U3 TABLE(6)
+#define U2 TABLE(7)
+#define U1 TABLE(8)
+#define U4 TABLE(9)
+#define SPARE TABLE(20)
+
+static uint64_t values[512] __attribute__((aligned(4096)));
+static char info_page[4096] __attribute__((aligned(4096)));
+static struct pvn_mmu_update updates[64];
+static uint64_t old;
+
+static volatile uint64_t *direct(uint64_t gpa)
+{
+	return (volatile uint64_t *)(PVN_PV_DIRECT_MAP + gpa);
+}
+
+static int64_t set(uint64_t table, unsigned int index, uint64_t value)
+{
+	return pvn_mmu_entry_set(table + 8 * index, value);
+}
+
+static void test_zone(void)
+{
+	unsigned int before = pv_trapped.count;
+	uint64_t value = 1;
+
+	*direct(ZONE) = 0x5a;
+	pv_equal(-PVN_EBUSY, pvn_mmu_zone_add(pv_gpa(info_page) & ~(ZONE_BYTES - 1), ZONE_BYTES),
+		 "the kernel's own memory can't become zone");
+	pv_equal(-PVN_EFAULT, pvn_mmu_zone_add(0xc0000000, ZONE_BYTES), "nor can what is no RAM");
+	pv_equal(0, pvn_mmu_zone_add(ZONE, ZONE_BYTES), "mmu.zone_add");
+	PV_TRY("movq %0, (%1)", : : "a"(1ull), "b"(direct(ZONE)) : "r11", "memory");
+	pv_expect(before, 14, "the zone cannot be written in the direct map");
+	pv_equal(3, (int64_t)pv_trapped.frame.error, "error code: present, a write");
+	PV_TRY("movq (%1), %0", : "+a"(value) : "b"(direct(ZONE)) : "r11", "memory");
+	pv_equal(0, (int64_t)value, "it can be read, and is zero");
+	pv_equal(-PVN_EFAULT, pvn_debug_log(ZONE, 16), "the VMM's calls are given nothing of it");
+	pv_equal(-PVN_EFAULT, pvn_core_describe(0, ZONE), "nor write there");
+	pv_equal(-PVN_EFAULT, pvn_memory_release(ZONE, 4096), "nor take it away");
+	pv_equal(-PVN_EFAULT, pvn_core_multicall(ZONE, 1, 0), "nor the monitor's write there");
+}
+
+static int64_t make_tables(void)
+{
+	static const struct {
+		uint64_t frame;
+		uint32_t level, flags;
+	} table[] = {
+		{ K4, 4, PVN_MMU_TABLE_KERNEL },       { K3_DIRECT, 3, PVN_MMU_TABLE_KERNEL },
+		{ K2_DIRECT, 2, PVN_MMU_TABLE_KERNEL }, { K3_IMAGE, 3, PVN_MMU_TABLE_KERNEL },
+		{ K2_IMAGE, 2, PVN_MMU_TABLE_KERNEL },  { K1_IMAGE, 1, PVN_MMU_TABLE_KERNEL },
+		{ U3, 3, 0 }, { U2, 2, 0 }, { U1, 1, 0 }, { U4, 4, 0 },
+	};
+	int64_t ret = 0;
+
+	for (unsigned int i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		ret |= pvn_mmu_table_alloc(table[i].frame, table[i].level, table[i].flags);
+	return ret;
+}
+
+/* The image as its segments say, RAM in large pages. */
+static int64_t fill_tables(void)
+{
+	uint64_t text = PV_BASE + 0x1000000, at;
+	unsigned int n = 0;
+	int64_t ret;
+
+	for (at = text; at < (uint64_t)pv_end; at += 4096)
+		values[n++] = pv_gpa((void *)at) | P | U | (at < (uint64_t)pv_data ? 0 : W | NX);
+	ret = pvn_mmu_table_fill(K1_IMAGE, 0, n, pv_gpa(values));
+	for (n = 0; n < RAM_CHUNKS; n++)
+		values[n] = n * ZONE_BYTES | P | U | NX | LARGE | (n * ZONE_BYTES == ZONE ? 0 : W);
+	ret |= pvn_mmu_table_fill(K2_DIRECT, 0, n, pv_gpa(values));
+	ret |= set(K3_DIRECT, 0, K2_DIRECT | LINK);
+	ret |= set(K4, PVN_PV_DIRECT_MAP >> 39 & 511, K3_DIRECT | LINK);
+	ret |= set(K2_IMAGE, text >> 21 & 511, K1_IMAGE | LINK);
+	ret |= set(K3_IMAGE, text >> 30 & 511, K2_IMAGE | LINK);
+	ret |= set(K4, text >> 39 & 511, K3_IMAGE | LINK);
+	ret |= set(U2, TEST_VA >> 21 & 511, U1 | LINK);
+	ret |= set(U3, 0, U2 | LINK);
+	ret |= set(K4, 0, U3 | LINK | NX);
+	return ret | set(U4, 0, U3 | LINK);
+}
+
+static uint64_t monitor_gpa(void)
+{
+	uint32_t a = 0x80000008, b, c = 0, d, bits;
+
+	__asm__ __volatile__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	/* docs/pv-mode.md: where this VMM puts the monitor. A guest has no business to know. */
+	bits = a & 0xff;
+	return 1ull << ((bits < 48 ? bits : 48) - 1);
+}
+
+static void test_refused(void)
+{
+	pv_equal(-PVN_EINVAL, set(U1, 0, monitor_gpa() | P | U | NX), "the monitor's memory cannot be mapped");
+	pv_equal(-PVN_EINVAL, set(K2_DIRECT, 40, monitor_gpa() | P | U | NX | LARGE), "nor in a large page");
+	pv_equal(-PVN_EINVAL, set(U2, 7, monitor_gpa() | LINK), "nor used as a table");
+	pv_equal(-PVN_EINVAL, set(U1, 0, K4 | LINK | NX), "a table cannot be mapped writable");
+	pv_equal(-PVN_EINVAL, set(K2_DIRECT, ZONE >> 21, ZONE | LINK | NX | LARGE), "nor in a large page");
+	pv_equal(-PVN_EINVAL, set(U2, 7, PAGE | LINK), "memory cannot be used as a table");
+	pv_equal(-PVN_EINVAL, set(U2, 7, U3 | LINK), "nor a table of another level");
+	pv_equal(-PVN_EINVAL, set(K4, 256, 0), "the monitor's slots cannot be changed");
+	pv_equal(-PVN_EINVAL, set(K4, 1, U3 | LINK), "kernel mode executes nothing of the lower half");
+	pv_equal(-PVN_EINVAL, set(K1_IMAGE, 0, pv_gpa(pv_page) | LINK),
+		 "nor is anything writable and executable in the upper");
+	pv_equal(-PVN_ERANGE, pvn_mmu_space_switch(PAGE, 0, 0), "a top-level table that is none");
+	pv_equal(-PVN_ERANGE, pvn_mmu_space_switch(monitor_gpa(), 0, 0), "the monitor's memory as one");
+	pv_equal(-PVN_ESTATE, pvn_mmu_space_switch(K3_IMAGE, 0, 0), "a table of level 3 as one");
+	pv_equal(-PVN_ESTATE, pvn_mmu_space_switch(U4, 0, 0), "user mode's for kernel mode");
+	pv_equal(-PVN_EBUSY, pvn_mmu_zone_remove(ZONE, ZONE_BYTES), "a zone with tables in it stays");
+}
+
+static void test_mapping(void)
+{
+	volatile uint64_t *at = (volatile uint64_t *)TEST_VA;
+	unsigned int before = pv_trapped.count;
+	uint64_t value = 0;
+
+	*direct(PAGE) = 0x1234567;
+	pv_equal(0, set(U1, 0, PAGE | P | U | W), "a page is mapped");
+	PV_TRY("movq (%1), %0", : "+a"(value) : "b"(at) : "r11", "memory");
+	pv_equal(0x1234567, (int64_t)value, "and read through the new mapping");
+	*at = 7;
+	pv_equal(7, (int64_t)*direct(PAGE), "and written");
+	pv_equal(0, pvn_mmu_entry_mask(U1, ~W, 0, pv_gpa(&old)), "mmu.entry_mask takes the right to write away");
+	pv_equal((int64_t)(PAGE | P | U | W | A | D), (int64_t)old, "and hands back the bits that the CPU has set");
+	pv_equal(0, pvn_mmu_flush_page(TEST_VA, 0), "mmu.flush_page");
+	PV_TRY("movq %0, (%1)", : : "a"(1ull), "b"(at) : "r11", "memory");
+	pv_expect(before, 14, "a write faults now");
+	pv_equal(3, (int64_t)pv_trapped.frame.error, "error code: present, a write");
+	PV_TRY("jmp *%0", : : "a"(at) : "r11", "memory");
+	pv_expect(before + 1, 14, "a jump there does, too");
+	pv_equal(0x11, (int64_t)pv_trapped.frame.error, "error code: present, a fetch");
+	pv_equal(0, pvn_mmu_entry_exchange(U1, 0, pv_gpa(&old)), "mmu.entry_exchange unmaps it");
+	pv_equal((int64_t)(PAGE | P | U | A | D), (int64_t)old, "the dirty bit is not lost");
+	pv_equal(0, pvn_mmu_flush_range(TEST_VA, 1, 0), "mmu.flush_range");
+	PV_TRY("movq (%1), %0", : "+a"(value) : "b"(at) : "r11", "memory");
+	pv_expect(before + 2, 14, "a read faults now");
+	pv_equal(0, (int64_t)pv_trapped.frame.error, "error code: not present, a read");
+	pv_equal((int64_t)TEST_VA, (int64_t)pv_info->fault_address, "fault_address");
+}
+
+static void test_own_tables(void)
+{
+	unsigned int before = pv_trapped.count;
+	uint64_t value;
+
+	PV_TRY("movq %0, (%1)", : : "a"(1ull), "b"(direct(K4)) : "r11", "memory");
+	pv_expect(before, 14, "a table cannot be written directly");
+	pv_equal(3, (int64_t)pv_trapped.frame.error, "error code: present, a write");
+	pv_equal((int64_t)(K3_IMAGE | LINK | A), (int64_t)direct(K4)[511], "it can be read");
+	PV_TRY("movq (%1), %0", : "=a"(value) : "b"(PVN_PV_HOLE_START) : "r11", "memory");
+	pv_expect(before + 1, 14, "the monitor cannot be read here either");
+	PV_TRY("movq %0, (%1)", : : "a"(1ull), "b"(0xffff808000000000 + K4) : "r11", "memory");
+	pv_expect(before + 2, 14, "nor the tables written through its map of RAM");
+}
+
+static void test_reuse(void)
+{
+	pv_equal(0, pvn_mmu_table_alloc(SPARE, 1, 0), "a spare table");
+	pv_equal(0, set(U2, 9, SPARE | LINK), "is linked");
+	pv_equal(-PVN_EBUSY, pvn_mmu_table_free(SPARE), "in use it cannot be freed");
+	pv_equal(0, set(U2, 9, 0), "is unlinked");
+	pv_equal(0, pvn_mmu_table_free(SPARE), "and freed");
+	pv_equal(-PVN_EBUSY, pvn_mmu_table_alloc(SPARE, 2, 0), "before a flush it is no other table");
+	pv_equal(0, pvn_mmu_flush_all(0), "mmu.flush_all");
+	pv_equal(0, pvn_mmu_table_alloc(SPARE, 2, 0), "afterwards it is");
+	pv_equal(-PVN_EBUSY, pvn_mmu_table_free(K4), "the table that the vCPU runs on stays");
+}
+
+static int64_t start(void)
+{
+	pvn_core_accept_features(PVN_ABI_VERSION, (uint32_t)pvn_core_features(0), 0, 0, 0);
+	pv_traps_register(0);
+	pvn_vcpu_info_register(0, pv_gpa(info_page));
+	pv_info = (struct pvn_vcpu_info *)info_page;
+	return pvn_mmu_entry_set(ZONE, 0);
+}
+
+void pv_mmu_suite(void)
+{
+	pv_equal(-PVN_ERANGE, start(), "before there is a zone there is no entry to write");
+	test_zone();
+	pv_equal(0, make_tables(), "mmu.table_alloc");
+	pv_equal(0, fill_tables(), "mmu.table_fill and mmu.entry_set");
+	test_refused();
+	pv_equal(0, pvn_mmu_space_switch(K4, U4, 0), "mmu.space_switch: life goes on in tables of one's own");
+	test_mapping();
+	test_own_tables();
+	test_reuse();
+}
+
+static void one_set(void)
+{
+	pvn_mmu_entry_set(U1, PAGE | P | U | W);
+}
+
+static void one_update(void)
+{
+	pvn_mmu_update(pv_gpa(updates), 64);
+}
+
+static void one_fill(void)
+{
+	pvn_mmu_table_fill(U1, 0, 512, pv_gpa(values));
+}
+
+static void one_mask(void)
+{
+	pvn_mmu_entry_mask(U1, ~W, W, pv_gpa(&old));
+}
+
+static void one_switch(void)
+{
+	pvn_mmu_space_switch(K4, U4, 0);
+}
+
+void pv_mmu_benches(void)
+{
+	start();
+	if (pvn_mmu_zone_add(ZONE, ZONE_BYTES) || make_tables() || fill_tables())
+		return;
+	for (unsigned int i = 0; i < 64; i++)
+		updates[i] = (struct pvn_mmu_update){ U1 + 8 * i, PAGE | P | U | W, 0 };
+	for (unsigned int i = 0; i < 512; i++)
+		values[i] = PAGE | P | U | W;
+	pv_bench("mmu.entry_set", one_set, 1);
+	pv_bench("mmu.entry_mask", one_mask, 1);
+	pv_bench("mmu.update of 64, an entry", one_update, 64);
+	pv_bench("mmu.table_fill of 512, an entry", one_fill, 512);
+	pv_bench("mmu.space_switch", one_switch, 1);
+}
