@@ -77,8 +77,8 @@ TEST_F_TIMEOUT(debian, boots_to_login_and_works, 900)
 	EXPECT_NE(NULL, strstr(self->g.output, variant->root));
 	EXPECT_EQ(0, type(&self->g, "systemctl is-system-running --wait; echo do''ne2\n", "done2"));
 	EXPECT_EQ(0, type(&self->g, "dpkg --audit && sync && echo do''ne3\n", "done3"));
-	EXPECT_EQ(0, type(&self->g, "dmesg | grep -c -e BUG: -e Oops -e 'Call Trace' -e WARNING:; echo do''ne4\n", "done4"));
-	EXPECT_NE(NULL, strstr(self->g.output, "\n0\n"));
+	/* Not what the shell echoes: the count only stands in what the command prints. */
+	EXPECT_EQ(0, type(&self->g, "echo count=$(dmesg | grep -c -e BUG: -e Oops -e 'Call Trace' -e WARNING:).\n", "count=0."));
 	EXPECT_EQ(0, type(&self->g, "systemctl poweroff\n", "Power"));
 	EXPECT_EQ(0, guest_wait_exit(&self->g, 120));
 }
