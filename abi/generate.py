@@ -91,8 +91,8 @@ def check_call(family, call, errors):
     for entry in call["errors"]:
         if len(entry) != 2 or entry[0] not in errors or not entry[1]:
             fail(where, f"error {entry!r} is not [a name from error.h, cause]")
-    if not re.fullmatch(r"[a-z0-9_]+\.[a-z0-9_]+", call["test"]):
-        fail(where, f"test '{call['test']}' is not file.test")
+    if not re.fullmatch(r"([a-z0-9_]+/)?[a-z0-9_]+\.[a-z0-9_]+", call["test"]):
+        fail(where, f"test '{call['test']}' is not [folder/]file.test")
 
 
 def load(path):
@@ -336,6 +336,12 @@ def cell(text):
     return " ".join(text.replace("|", "\\|").split())
 
 
+def test_of(call):
+    """(source file, name) of the test of a call."""
+    file, test = call["test"].split(".")
+    return f"tests/{file if '/' in file else 'abi/' + file}.c", test
+
+
 def make_page(call):
     family = call["family"]
     caller = "privilege level 0, 64-bit mode"
@@ -352,7 +358,7 @@ def make_page(call):
            f"| clobbers | {cell(call['clobbers'])} |",
            f"| completion | {cell(call['completion'])} |",
            f"| cost class | {call['cost']} |",
-           f"| test | `tests/abi/{call['test'].split('.')[0]}.c`, {call['test'].split('.')[1]} |", ""]
+           "| test | `{}`, {} |".format(*test_of(call)), ""]
     if call["args"]:
         out += ["| register | argument | type | unit | range | alignment | meaning |",
                 "| --- | --- | --- | --- | --- | --- | --- |"]
@@ -413,11 +419,11 @@ def missing_tests(table):
     """Tests that a page names and that no source has."""
     missing = []
     for call in all_calls(table):
-        file, test = call["test"].split(".")
-        source = TREE / "tests/abi" / f"{file}.c"
+        file, test = test_of(call)
+        source = TREE / file
         text = source.read_text() if source.exists() else ""
         if not re.search(rf"^(TEST|TEST_F)\((\w+, )?{test}\)", text, re.M):
-            missing.append(f"{call['family']['name']}.{call['name']}: no test '{test}' in tests/abi/{file}.c")
+            missing.append(f"{call['family']['name']}.{call['name']}: no test '{test}' in {file}")
     return missing
 
 
