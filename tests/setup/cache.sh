@@ -194,11 +194,13 @@ apt_version()
 	fi
 }
 
-# apt_source_version SOURCE : the newest version of a source package.
+# apt_source_version SOURCE [SUITE] : the newest version of a source package in the
+# suite (default: bookworm; the lists know trixie's sources too).
 apt_source_version()
 {
-	apt_own apt-cache showsrc "$1" 2>/dev/null |
-		awk '$1 == "Version:" { print $2 }' | sort -V | tail -n1
+	apt_own apt-cache madison "$1" 2>/dev/null |
+		awk -F' *[|] *' -v s=" ${2:-bookworm}/" 'index($3, s) && $3 ~ /Sources$/ { print $2 }' |
+		sort -V | tail -n1
 }
 
 # apt_depends PACKAGE REGEX : the first dependency whose name matches.
