@@ -122,16 +122,16 @@ syscall_entry:
 	movq	%r10, R_R10(%rsp)
 	movq	%r8, R_R8(%rsp)
 	movq	%r9, R_R9(%rsp)
-	/* The entry is at family * 256 + index * 16: a family's number stands 8 bits up already. */
+	/* The entry is at family * 512 + index * 16: a family's number stands 8 bits up already. */
 	cmpq	$CALLS_LAST, %rax
 	ja	3f
-	testb	$0xf0, %al
+	testb	$0xe0, %al
 	jnz	3f
 	movl	%eax, %ecx
 	andl	$0xf00, %ecx
-	andl	$0xf, %eax
+	andl	$0x1f, %eax
 	shll	$4, %eax
-	addl	%eax, %ecx
+	leal	(%rax,%rcx,2), %ecx
 	leaq	monitor_calls(%rip), %rdx
 	cmpb	$0, E_PLAIN(%rdx, %rcx)
 	je	3f
