@@ -192,8 +192,9 @@ static int run_machine(struct run *run, enum stop_reason *reason, char *err, uns
 		if (stats)
 			message("cannot write statistics to %s: %s", run->opt.stats, strerror(-stats));
 	}
-	run_hypercalls_destroy(run);
+	/* Devices first: their threads raise events until then. */
 	run_devices_destroy(run);
+	run_hypercalls_destroy(run);
 	if (!ret)
 		tell_end(run, *reason);
 	run_signals_destroy(run);

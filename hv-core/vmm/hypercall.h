@@ -74,6 +74,9 @@ uint32_t hypercalls_offered(const struct hypercalls *h, unsigned int word);
  */
 int64_t hypercall_handle(struct machine *m, const struct hypercall_frame *frame);
 
+/* Make a port pending; one that is not open hears nothing. Any thread; machine_ops.event_raise. */
+void hypercall_event_raise(struct machine *m, uint32_t port);
+
 /* PVN_PORT_PAGE written with a page frame number. From level 0 only: it makes the host write guest memory. */
 void hypercall_page_set(struct machine *m, uint32_t frame, unsigned int cpl);
 /* PVN_PORT_PAGE read: the frame of the page in use, PVN_PORT_PAGE_NONE without one. */

@@ -70,6 +70,16 @@ void hypercall_port_raise(struct hypercalls *h, uint32_t port)
 	port_upcall(h, port);
 }
 
+void hypercall_event_raise(struct machine *m, uint32_t port)
+{
+	struct hypercalls *h = m->hypercall;
+
+	pthread_mutex_lock(&h->lock);
+	if (hypercall_port_get(h, port))
+		hypercall_port_raise(h, port);
+	pthread_mutex_unlock(&h->lock);
+}
+
 void hypercall_events_reset(struct hypercalls *h)
 {
 	for (unsigned int i = 0; i < PVN_EVENT_PORTS; i++)

@@ -183,14 +183,15 @@ static int parse_one(struct run_options *opt, enum run_option id, const char *va
 static int check_pv(const struct run_options *opt, char *err, unsigned int errlen)
 {
 	const char *what = NULL;
+	unsigned int i;
 
-	if (opt->nr_disks)
-		what = "--disk: there are no devices in pv mode so far";
-	else if (opt->nr_nets)
-		what = "--net: there are no devices in pv mode so far";
-	else if (opt->console == DEVICE_PV)
-		what = "--console pv: there are no devices in pv mode so far";
-	else if (opt->cpus != 1)
+	for (i = 0; i < opt->nr_disks; i++)
+		if (opt->disk[i].kind == DEVICE_EMULATED)
+			what = "if=ide: pv mode has no PCI bus for emulated devices (if=pv works)";
+	for (i = 0; i < opt->nr_nets; i++)
+		if (opt->net[i].kind == DEVICE_EMULATED)
+			what = "if=e1000: pv mode has no PCI bus for emulated devices (if=pv works)";
+	if (opt->cpus != 1)
 		what = "--cpus: there is one vCPU in pv mode so far";
 	if (!what)
 		return 0;
