@@ -184,6 +184,8 @@ static int run_machine(struct run *run, enum stop_reason *reason, char *err, uns
 	if (!ret && run->opt.pidfile)
 		ret = write_pidfile(run->opt.pidfile, err, errlen);
 	if (!ret)
+		ret = run_control_create(run, err, errlen);
+	if (!ret)
 		ret = run_guest(run, err, errlen);
 	*reason = vm_stop_reason(&run->vm);
 	if (!ret && run->opt.stats) {
@@ -192,6 +194,7 @@ static int run_machine(struct run *run, enum stop_reason *reason, char *err, uns
 		if (stats)
 			message("cannot write statistics to %s: %s", run->opt.stats, strerror(-stats));
 	}
+	run_control_destroy(run);
 	/* Devices first: their threads raise events until then. */
 	run_devices_destroy(run);
 	run_hypercalls_destroy(run);

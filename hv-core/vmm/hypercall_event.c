@@ -42,6 +42,7 @@ static void upcall_raise(struct hypercalls *h, unsigned int vcpu)
 		return;
 	if (__atomic_exchange_n(&line->upcall_pending, 1, __ATOMIC_SEQ_CST))
 		return;
+	atomic_fetch_add_explicit(&h->upcalls, 1, memory_order_relaxed);
 	h->m->ops->msi_send(h->m, MSI_ADDRESS(vcpu), h->vector[vcpu]);
 }
 
@@ -64,6 +65,7 @@ void hypercall_port_raise(struct hypercalls *h, uint32_t port)
 	/* Step 1. A bit that was set already has had its upcall, or waits for the guest to unmask. */
 	if (word_or(&h->event_page->pending[port / 64], port_bit(port)) & port_bit(port))
 		return;
+	atomic_fetch_add_explicit(&h->events, 1, memory_order_relaxed);
 	/* Step 2. */
 	if (word_read(&h->event_page->mask[port / 64]) & port_bit(port))
 		return;
