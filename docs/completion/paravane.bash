@@ -26,6 +26,7 @@ _paravane_run()
 	--append) return ;;
 	--unpack) COMPREPLY=($(compgen -W "$(echo 'guest|host' | tr '|' ' ')" -- "$word")); return ;;
 	--mode) COMPREPLY=($(compgen -W "$(echo 'hvm|pv' | tr '|' ' ')" -- "$word")); return ;;
+	--pv-tables) COMPREPLY=($(compgen -W "$(echo 'validated|trusted' | tr '|' ' ')" -- "$word")); return ;;
 	--memory) return ;;
 	--cpus) return ;;
 	--kvm-features) return ;;
@@ -43,7 +44,7 @@ _paravane_run()
 	--fault) return ;;
 	--kvm) COMPREPLY=($(compgen -f -- "$word")); return ;;
 	esac
-	COMPREPLY=($(compgen -W "--kernel --initrd --append --unpack --mode --memory --cpus --no-pit --kvm-features --no-kvmclock --cpuid-mask --disk --net --console --escape --name --pidfile --on-reset --stats --control --vmlinux --log-unclaimed --fault --kvm --slow-kvm --help" -- "$word"))
+	COMPREPLY=($(compgen -W "--kernel --initrd --append --unpack --mode --pv-tables --memory --cpus --no-pit --kvm-features --no-kvmclock --cpuid-mask --disk --net --console --escape --name --pidfile --on-reset --stats --control --vmlinux --log-unclaimed --fault --kvm --slow-kvm --help" -- "$word"))
 }
 
 _paravane_stats()

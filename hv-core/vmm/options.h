@@ -62,6 +62,7 @@ struct run_options {
 	unsigned int nr_cpuid_masks;
 	int escape_key; /* character, or -1 */
 	bool pv; /* --mode pv */
+	bool pv_trusted; /* --pv-tables trusted */
 	bool restart_on_reset;
 	bool unpack_in_host;
 	bool no_pit;

@@ -175,6 +175,9 @@ static json_t *pv_object(const struct vm *vm, unsigned int vcpu)
 
 	add_count(object, "calls", c->calls);
 	add_count(object, "forwarded", c->forwarded);
+	add_count(object, "syscalls", c->syscalls);
+	add_count(object, "interrupts", c->interrupts);
+	add_count(object, "interrupts_dropped", c->interrupts_dropped);
 	for (i = 0; i < MONITOR_EXCEPTIONS; i++) {
 		snprintf(text, sizeof(text), "%u", i);
 		if (c->delivered[i])

@@ -102,11 +102,11 @@ static void test_core(void)
 	pv_equal(-PVN_EVERSION, pvn_core_accept_features((PVN_ABI_MAJOR + 1) << 16, 0, 0, 0, 0), "another major is refused");
 	pv_equal(-PVN_EVERSION, pvn_core_accept_features(PVN_ABI_VERSION, PVN_F0_RING, 0, 0, 0), "family ring is not offered");
 	pv_equal(0, pvn_core_accept_features(PVN_ABI_VERSION, (uint32_t)offered, 0, 0, 0), "features accepted");
-	pv_equal(-PVN_ENOTSUP, pvn_cpu_stack_set(0), "a call of family cpu that is not served yet");
+	pv_equal(-PVN_ENOTSUP, pvn_cpu_io_privilege(0), "a call of family cpu that is not served yet");
 	for (nr = 0; (nr = pvn_core_describe((uint32_t)nr, pv_gpa(&info))) >= 0; nr++) {
 		calls++;
 		served += nr == PVN_HC_CPU_TRAP_TABLE && info.flags & PVN_CALL_AVAILABLE;
-		served += nr == PVN_HC_CPU_STACK_SET && info.flags & PVN_CALL_AVAILABLE;
+		served += nr == PVN_HC_CPU_IO_PRIVILEGE && info.flags & PVN_CALL_AVAILABLE;
 	}
 	pv_result(calls > 60 && served == 1, "core.describe knows what the monitor serves");
 }
