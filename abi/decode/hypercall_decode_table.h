@@ -128,6 +128,8 @@ static const struct pvn_decode_call pvn_decode_table[] = {
 	  { { "device", PVN_ARG_U32 } } },
 	{ 0x0705, 2, PVN_DECODE_HVM | PVN_DECODE_PV, "ring", "notify",
 	  { { "device", PVN_ARG_U32 }, { "queue", PVN_ARG_U32 } } },
+	{ 0x0706, 2, PVN_DECODE_HVM | PVN_DECODE_PV, "ring", "register_read",
+	  { { "device", PVN_ARG_U32 }, { "offset", PVN_ARG_U32 } } },
 	{ 0x0800, 2, PVN_DECODE_HVM | PVN_DECODE_PV, "console", "write",
 	  { { "text", PVN_ARG_GPA }, { "bytes", PVN_ARG_U32 } } },
 	{ 0x0801, 2, PVN_DECODE_HVM | PVN_DECODE_PV, "console", "read",

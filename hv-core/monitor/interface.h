@@ -36,6 +36,11 @@
 #define MONITOR_PORT 0x5658
 #define MONITOR_STOP 1 /* the vCPU's report says why */
 
+/* Doorbells of PV devices: a write of 32 bits, any value, from level 0. */
+#define MONITOR_DOORBELL_BASE 0x5800
+#define MONITOR_DEVICES_MAX 64
+#define MONITOR_DOORBELL_PORT(device, queue) (MONITOR_DOORBELL_BASE + 64 * (device) + 4 * (queue))
+
 #define MONITOR_MAGIC PVN_U64(0x726f74696e6f4d50) /* "PMonitor" */
 #define MONITOR_VERSION 3
 

@@ -61,6 +61,7 @@ struct monitor_vm {
 	uint32_t nr_vcpus;
 	struct monitor_vcpu *vcpu[MONITOR_VCPUS_MAX];
 	struct monitor_trap trap[PVN_TRAP_TABLE_MAX];
+	uint8_t doorbells[MONITOR_DEVICES_MAX]; /* by device: queues that are attached */
 	struct mmu mmu;
 };
 

@@ -47,6 +47,8 @@ struct machine_ops {
 	 * host's monotonic clock. Any thread.
 	 */
 	uint64_t (*guest_clock)(struct machine *m);
+	/* Make an event port pending, if the guest has opened it (pv mode). Any thread. */
+	void (*event_raise)(struct machine *m, uint32_t port);
 	/* Stop the machine: asynchronous, first caller's reason wins. text: what happened, for the user. */
 	void (*stop)(struct machine *m, enum stop_reason reason, const char *text);
 };

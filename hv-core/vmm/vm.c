@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "hypercall.h"
 #include "pci.h"
 #include "pv_monitor.h"
 #include "vcpu.h"
@@ -194,6 +195,7 @@ static const struct machine_ops vm_machine_ops = {
 	.msi_bind = vm_msi_bind,
 	.msi_unbind = vm_msi_unbind,
 	.doorbell = vm_doorbell,
+	.event_raise = hypercall_event_raise,
 	.guest_clock = vm_guest_clock,
 	.stop = vm_stop,
 };

@@ -238,6 +238,7 @@ TEST(modes)
 	ASSERT_EQ(0, parse(&opt, "--kernel k --mode hvm --cpus 2"));
 	EXPECT_FALSE(opt.pv);
 	ASSERT_EQ(0, parse(&opt, "--kernel k --mode pv"));
+	ASSERT_EQ(0, parse(&opt, "--kernel k --mode pv --disk file=null --net user --console pv"));
 	EXPECT_TRUE(opt.pv);
 }
 
@@ -277,9 +278,9 @@ TEST(lines_refused)
 		{ "--kernel k --cpus -1", "1 to 8" },
 		{ "--kernel k --mode xen", "hvm or pv" },
 		{ "--kernel k --mode pv --cpus 2", "one vCPU" },
-		{ "--kernel k --disk file=null --mode pv", "no devices" },
-		{ "--mode pv --kernel k --net user", "no devices" },
-		{ "--mode pv --kernel k --console pv", "no devices" },
+		{ "--kernel k --disk file=null,if=ide --mode pv", "no PCI" },
+		{ "--kernel k --disk file=null,if=ide --disk file=null --mode pv", "no PCI" },
+		{ "--mode pv --kernel k --net user,if=e1000", "no PCI" },
 		{ "--kernel k --console vga", "uart or pv" },
 		{ "--kernel k --on-reset maybe", "exit or restart" },
 		{ "--kernel k --turbo", "no option --turbo" },

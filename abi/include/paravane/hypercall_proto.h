@@ -407,6 +407,12 @@ static inline pvn_s64 pvn_ring_notify(pvn_u32 device, pvn_u32 queue)
 	return pvn_hypercall2(PVN_HC_RING_NOTIFY, device, queue);
 }
 
+/* read a word of a device's register file */
+static inline pvn_s64 pvn_ring_register_read(pvn_u32 device, pvn_u32 offset)
+{
+	return pvn_hypercall2(PVN_HC_RING_REGISTER_READ, device, offset);
+}
+
 /* write bytes to the machine's console */
 static inline pvn_s64 pvn_console_write(pvn_u64 text, pvn_u32 bytes)
 {
