@@ -201,9 +201,12 @@ TEST_F(calls, info_register)
 	EXPECT_EQ(0, fake_call(PVN_HC_VCPU_INFO_REGISTER, 0, 0x3000, 0, 0, 0));
 	EXPECT_EQ(1, ((struct pvn_vcpu_info *)(fake.ram + 0x3000))->interrupts_on);
 	EXPECT_EQ(0, fake.ram[0x3fff]);
-	EXPECT_EQ(-PVN_EBUSY, fake_call(PVN_HC_VCPU_INFO_REGISTER, 0, 0x4000, 0, 0, 0));
+	((struct pvn_vcpu_info *)(fake.ram + 0x3000))->kernel_stack = 0x1230;
+	EXPECT_EQ(0, fake_call(PVN_HC_VCPU_INFO_REGISTER, 0, 0x4000, 0, 0, 0));
 	guest_interrupts_set(&fake.v, false);
-	EXPECT_EQ(0, fake.ram[0x3000]);
+	EXPECT_EQ(1, fake.ram[0x3000]);
+	EXPECT_EQ(0, fake.ram[0x4000]);
+	EXPECT_EQ(0x1230, ((struct pvn_vcpu_info *)(fake.ram + 0x4000))->kernel_stack);
 }
 
 static const uint64_t edge[] = { 0, 1, 8, 0x3000, FAKE_RAM - 64, FAKE_RAM - 8, FAKE_RAM, FAKE_VA, FAKE_VA + FAKE_MAPPED - 8,
