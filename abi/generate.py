@@ -26,7 +26,7 @@ CALL_TEXT = ["name", "since", "state", "summary", "text", "returns", "reads", "w
              "completion", "cost", "test"]
 CALL_FIELDS = CALL_TEXT + ["index", "modes", "args", "errors"]
 MAX_FAMILY = 32
-MONITOR_FAMILY_CALLS = 16  # a power of two, as in hv-core/monitor/hypercall_impl.h
+MONITOR_FAMILY_CALLS = 32  # a power of two
 
 
 class TableError(Exception):
@@ -118,11 +118,11 @@ def load(path):
         if "feature" in family and family["feature"] not in bits:
             fail(where, f"features.h has no {family['feature']}")
         family["bit"] = bits[family["feature"]] if "feature" in family else None
-        indexes, calls = set(), set()
+        indexes, calls = set(family.get("retired", [])), set()
         for call in family["call"]:
             check_call(family, call, errors)
             if call["index"] in indexes or call["name"] in calls:
-                fail(f"call {family['name']}.{call['name']}", "the name or index is taken")
+                fail(f"call {family['name']}.{call['name']}", "the name or index is taken, or was once")
             indexes.add(call["index"])
             calls.add(call["name"])
             call["family"] = family
@@ -283,6 +283,8 @@ def make_monitor(table):
     out.append(f"#define MONITOR_EARLY_WORD0 ({' | '.join(early)})")
     out.append("/* Rows of the table by family. */")
     out.append(f"#define MONITOR_FAMILIES {max(family['number'] for family in table['family']) + 1}")
+    out.append("/* Room in a row. */")
+    out.append(f"#define MONITOR_FAMILY_CALLS {MONITOR_FAMILY_CALLS}")
     out.append("\n#ifndef MONITOR_TABLE_PROTOTYPES\n")
     for call in own:
         passed = "".join(f", (pvn_u32)c->args[{i}]" if arg[1] == "u32" else f", c->args[{i}]"

@@ -2,7 +2,7 @@
 /* Single instructions of ring 0, and the two library functions that the compiler calls by itself. */
 #include "arch.h"
 
-#include "interface.h"
+#include "monitor.h"
 
 void *memcpy(void *to, const void *from, size_t bytes);
 void *memset(void *to, int value, size_t bytes);
@@ -34,6 +34,36 @@ uint64_t arch_rdmsr(uint32_t msr)
 void arch_wrmsr(uint32_t msr, uint64_t value)
 {
 	__asm__ __volatile__("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+}
+
+uint32_t arch_apic_read(unsigned int reg)
+{
+	return __atomic_load_n((uint32_t *)(MONITOR_APIC_VA + reg), __ATOMIC_RELAXED);
+}
+
+void arch_apic_write(unsigned int reg, uint32_t value)
+{
+	__atomic_store_n((uint32_t *)(MONITOR_APIC_VA + reg), value, __ATOMIC_RELAXED);
+}
+
+uint64_t arch_gs_load(uint16_t selector)
+{
+	uint64_t base, own = arch_rdmsr(MSR_GS_BASE);
+
+	/* Nothing uses GS until it is back. */
+	__asm__ __volatile__("movl %0, %%gs" : : "r"((uint32_t)selector) : "memory");
+	base = arch_rdmsr(MSR_GS_BASE);
+	arch_wrmsr(MSR_GS_BASE, own);
+	return base;
+}
+
+uint64_t arch_take_dr6(void)
+{
+	uint64_t value;
+
+	__asm__ __volatile__("movq %%dr6, %0" : "=r"(value));
+	__asm__ __volatile__("movq %0, %%dr6" : : "r"(DR6_NOTHING));
+	return value;
 }
 
 uint64_t arch_read_cr2(void)

@@ -3,6 +3,7 @@
 #ifndef MONITOR_ARCH_H
 #define MONITOR_ARCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,8 @@ int arch_copy_to_guest(uint64_t to, const void *from, size_t bytes);
 
 uint64_t arch_rdmsr(uint32_t msr);
 void arch_wrmsr(uint32_t msr, uint64_t value);
+/* A register that the host may not have: 0, or -1. */
+int arch_wrmsr_try(uint32_t msr, uint64_t value);
 uint64_t arch_read_cr2(void);
 /* Run on another top-level table, or on the same one: nothing cached is used any more. */
 void arch_write_cr3(uint64_t top);
@@ -20,6 +23,18 @@ uint32_t arch_in(uint16_t port, unsigned int bytes);
 void arch_out(uint16_t port, unsigned int bytes, uint32_t value);
 /* Sleep without waking: real interrupts are off. */
 void arch_halt(void);
+/* Sleep until an interrupt has been noted (interrupt_note()). Real interrupts are on meanwhile, and nowhere else. */
+void arch_sleep(void);
+/* This vCPU's local APIC, by the offset of a register. */
+uint32_t arch_apic_read(unsigned int reg);
+void arch_apic_write(unsigned int reg, uint32_t value);
+/* May level 3 raise `vector` by INT n? */
+void arch_gate_open(unsigned int vector, bool open);
+#define DR6_NOTHING 0xffff0ff0ull
+/* Load the GS selector, which is known to be one that loads. The base that it brings, and GS is the monitor's again. */
+uint64_t arch_gs_load(uint16_t selector);
+/* What a debug exception left, and nothing left after that. */
+uint64_t arch_take_dr6(void);
 
 /* An exit to the VMM: a call for the guest, and the end of everything. */
 int64_t arch_vmm_call(uint64_t nr, const uint64_t *args);

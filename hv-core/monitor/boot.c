@@ -11,8 +11,6 @@
 #define MSR_LSTAR 0xc0000082
 #define MSR_CSTAR 0xc0000083
 #define MSR_SFMASK 0xc0000084
-#define MSR_GS_BASE 0xc0000101
-#define MSR_KERNEL_GS_BASE 0xc0000102
 /* All that a guest can set: SYSCALL enters with just the fixed bit. */
 #define SYSCALL_CLEARS 0x257fd5
 
@@ -40,6 +38,13 @@ _Static_assert(sizeof(struct monitor_tss) == 104, "the task state is as hardware
 static struct monitor_vm vm;
 static struct gate idt[256];
 
+/* INT3 and INTO's vector are meant for anyone; INT n of another one is a #GP, as the gate's level says. */
+void arch_gate_open(unsigned int vector, bool open)
+{
+	open |= vector == VECTOR_BP || vector == VECTOR_OF;
+	idt[vector].type = open ? GATE_INTERRUPT | GATE_FROM_LEVEL_3 : GATE_INTERRUPT;
+}
+
 /* Exceptions that may come when the stack cannot be trusted have one of their own. */
 static unsigned int ist_of(unsigned int vector)
 {
@@ -55,11 +60,10 @@ static void make_idt(void)
 			.offset0 = (uint16_t)at,
 			.selector = PVN_PV_KERNEL_CS,
 			.ist = (uint8_t)ist_of(i),
-			/* INT3 is meant for anyone; INT n of another vector is a #GP, as the gate's level says. */
-			.type = i == VECTOR_BP ? GATE_INTERRUPT | GATE_FROM_LEVEL_3 : GATE_INTERRUPT,
 			.offset1 = (uint16_t)(at >> 16),
 			.offset2 = (uint32_t)(at >> 32),
 		};
+		arch_gate_open(i, false);
 	}
 }
 
@@ -117,6 +121,7 @@ void boot_registers(struct monitor_vcpu *v)
 	v->vm = &vm;
 	v->ram = (uint8_t *)MONITOR_RAM_VA;
 	v->info = &v->own_info;
+	v->dr6 = DR6_NOTHING;
 	v->regs = (struct monitor_regs *)((char *)v + MONITOR_AREA_REGS);
 	v->call = (struct monitor_call){ .v = v, .args = &v->regs->rdi };
 	if (!v->shared.boot.vcpu)
@@ -131,12 +136,13 @@ void boot_registers(struct monitor_vcpu *v)
 	arch_wrmsr(MSR_SFMASK, SYSCALL_CLEARS);
 	arch_wrmsr(MSR_GS_BASE, (uint64_t)v);
 	arch_wrmsr(MSR_KERNEL_GS_BASE, 0);
+	interrupt_start();
 
 	*v->regs = (struct monitor_regs){
 		.rip = v->shared.boot.entry,
 		.rdi = v->shared.boot.start_info,
 		.cs = PVN_PV_REAL_CS,
-		.rflags = RFLAGS_FIXED,
+		.rflags = RFLAGS_FIXED | RFLAGS_IF,
 		.ss = PVN_PV_REAL_SS,
 	};
 }

@@ -1,13 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Families cpu and vcpu: the trap table, the way back from a trap, the shared words. */
+/* Families cpu and vcpu: the trap table, the way back from a trap, the entry of system calls, the shared words. */
+#include "arch.h"
 #include "monitor.h"
+
+#define MSR_KVM_SYSTEM_TIME_NEW 0x4b564d01u
+#define MSR_KVM_ENABLE 0x1ull
 
 #define TRAP_FLAGS (PVN_TRAP_INTERRUPT_OFF | PVN_TRAP_FROM_USER)
 
+/* INT n pushes no error code, so it may not raise what has one; and some vectors have stacks of the monitor's own. */
+static bool from_user_valid(uint32_t vector)
+{
+	return vector == VECTOR_BP || vector == VECTOR_OF || vector >= VECTOR_INTERRUPTS;
+}
+
 static bool trap_entry_valid(const struct pvn_trap_entry *entry)
 {
-	return entry->vector < PVN_TRAP_TABLE_MAX && !(entry->flags & ~TRAP_FLAGS) && guest_canonical(entry->handler) &&
+	if (entry->vector >= PVN_TRAP_TABLE_MAX || entry->flags & ~TRAP_FLAGS)
+		return false;
+	if (entry->flags & PVN_TRAP_FROM_USER && !from_user_valid(entry->vector))
+		return false;
+	return guest_canonical(entry->handler) &&
 	       (entry->handler < PVN_PV_HOLE_START || entry->handler >= PVN_PV_HOLE_END);
+}
+
+static void trap_set(struct monitor_vm *vm, const struct pvn_trap_entry *entry)
+{
+	vm->trap[entry->vector] = (struct monitor_trap){ entry->handler, entry->flags };
+	arch_gate_open(entry->vector, entry->handler && entry->flags & PVN_TRAP_FROM_USER);
 }
 
 /* Two passes over a copy, so that a table with one bad entry changes nothing and none can change in between. */
@@ -30,7 +50,22 @@ int64_t monitor_cpu_trap_table(struct monitor_call *c, uint64_t table, uint32_t 
 			return -PVN_EINVAL;
 	}
 	for (uint32_t i = 0; i < count; i++)
-		c->v->vm->trap[entry[i].vector] = (struct monitor_trap){ entry[i].handler, entry[i].flags };
+		trap_set(c->v->vm, &entry[i]);
+	return 0;
+}
+
+/* A frame that no program can have is a fault of the IRET that the kernel meant, told with a whole frame. */
+static int64_t return_to_user(struct monitor_vcpu *v, const struct pvn_return_frame *frame)
+{
+	bool good;
+
+	if (!v->mmu.user)
+		return -PVN_ESTATE;
+	good = frame_return_user(frame, v->regs);
+	if (!good)
+		trap_deliver(v, VECTOR_GP, true, 0, true);
+	v->full_return = 1;
+	trap_resume(v, good);
 	return 0;
 }
 
@@ -43,17 +78,30 @@ int64_t monitor_cpu_trap_return(struct monitor_call *c)
 	/* Above the return address of the CALL to the page. */
 	if (guest_read(v->regs->rsp + 8, &frame, sizeof(frame)))
 		return -PVN_EFAULT;
+	if ((frame.trap.cs & 3) == 3)
+		return return_to_user(v, &frame);
 	if (frame_return(&frame, v->regs, &interrupts_on))
 		return -PVN_EINVAL;
 	guest_interrupts_set(v, interrupts_on);
 	v->full_return = 1;
+	trap_resume(v, false);
+	return 0;
+}
+
+int64_t monitor_cpu_syscall_entry(struct monitor_call *c, uint64_t entry64, uint64_t entry32)
+{
+	if (entry64 && !guest_kernel_half(entry64))
+		return -PVN_EINVAL;
+	if (entry32)
+		return -PVN_ENOTSUP;
+	c->v->syscall_entry = entry64;
 	return 0;
 }
 
 int64_t monitor_vcpu_info_register(struct monitor_call *c, uint32_t vcpu, uint64_t page)
 {
 	struct monitor_vcpu *v = c->v;
-	struct pvn_vcpu_info *info;
+	struct pvn_vcpu_info *info, now;
 
 	if (page % PVN_PAGE_BYTES)
 		return -PVN_EINVAL;
@@ -63,10 +111,16 @@ int64_t monitor_vcpu_info_register(struct monitor_call *c, uint32_t vcpu, uint64
 	info = guest_ram_writable(v, page, PVN_PAGE_BYTES);
 	if (!info)
 		return -PVN_EFAULT;
-	if (v->info != &v->own_info)
-		return -PVN_EBUSY;
+	/* The words may move within one page, too: from a copy. */
+	now = *v->info;
 	__builtin_memset(info, 0, PVN_PAGE_BYTES);
-	*info = v->own_info;
+	/* From here on KVM writes the clock; where to, the monitor has checked. */
+	if (arch_wrmsr_try(MSR_KVM_SYSTEM_TIME_NEW, (page + offsetof(struct pvn_vcpu_info, clock)) | MSR_KVM_ENABLE))
+		return -PVN_ENOTSUP;
+	info->interrupts_on = now.interrupts_on;
+	info->pending = now.pending;
+	info->fault_address = now.fault_address;
+	info->kernel_stack = now.kernel_stack;
 	v->info = info;
 	return 0;
 }

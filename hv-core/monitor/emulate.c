@@ -11,9 +11,6 @@
 #define MSR_TSC 0x10
 #define MSR_PAT 0x277
 #define MSR_EFER 0xc0000080
-#define MSR_FS_BASE 0xc0000100
-#define MSR_GS_BASE 0xc0000101
-#define MSR_KERNEL_GS_BASE 0xc0000102
 
 /* The code up to the end of its page at first: the next one need not be mapped. */
 static unsigned int fetch(uint64_t rip, uint8_t code[DECODE_MAX_BYTES])
@@ -81,6 +78,7 @@ static bool msr_write(struct monitor_vcpu *v, uint32_t msr, uint64_t value)
 		arch_wrmsr(msr, value);
 		return true;
 	case MSR_GS_BASE:
+		v->kernel_gs_base = value;
 		arch_wrmsr(MSR_KERNEL_GS_BASE, value);
 		return true;
 	case MSR_KERNEL_GS_BASE:
@@ -92,39 +90,34 @@ static bool msr_write(struct monitor_vcpu *v, uint32_t msr, uint64_t value)
 }
 
 /* The serial port, and the port that kernels write to for a pause. Never those by which the monitor calls the VMM. */
-static bool port_allowed(uint16_t port, unsigned int bytes)
+static bool port_served(uint16_t port, unsigned int bytes)
 {
 	return (port >= 0x3f8 && port + bytes <= 0x400) || (port == 0x80 && bytes == 1);
 }
 
-static bool port_access(struct monitor_regs *regs, const struct decoded *d)
+/* All other ports are a bus without devices: a kernel that looks for one finds none, and need not be patched for it. */
+static void port_access(struct monitor_regs *regs, const struct decoded *d)
 {
 	uint16_t port = d->port_in_dx ? (uint16_t)regs->rdx : d->port;
 	uint64_t mask = d->bytes == 4 ? 0xffffffff : (1ull << 8 * d->bytes) - 1;
+	bool served = port_served(port, d->bytes);
 	uint64_t keep;
 
-	if (!port_allowed(port, d->bytes))
-		return false;
 	if (d->what == MONITOR_EMULATED_OUT) {
-		arch_out(port, d->bytes, (uint32_t)(regs->rax & mask));
-		return true;
+		if (served)
+			arch_out(port, d->bytes, (uint32_t)(regs->rax & mask));
+		return;
 	}
 	/* A 32-bit result clears the upper half of rax, a smaller one keeps the rest. */
 	keep = d->bytes == 4 ? 0 : regs->rax & ~mask;
-	regs->rax = keep | (arch_in(port, d->bytes) & mask);
-	return true;
+	regs->rax = keep | ((served ? arch_in(port, d->bytes) : ~0ull) & mask);
 }
 
-/*
- * With the virtual flag off nothing ends the sleep, as on hardware. With it on there is nothing yet that could (no
- * events, no interrupts), so the guest gives way and goes on: HLT may end early.
- */
+/* With the virtual flag off nothing ends the sleep, as on hardware. */
 static void halt(struct monitor_vcpu *v)
 {
-	static const uint64_t none[PVN_HYPERCALL_ARGS];
-
 	if (guest_interrupts_on(v))
-		arch_vmm_call(PVN_HC_SCHED_YIELD, none);
+		interrupt_wait(v);
 	else
 		arch_halt();
 }
@@ -150,17 +143,35 @@ static bool act(struct monitor_vcpu *v, struct monitor_regs *regs, const struct 
 	case MONITOR_EMULATED_WRMSR:
 		return msr_write(v, (uint32_t)regs->rcx, regs->rdx << 32 | (uint32_t)regs->rax);
 	default:
-		return port_access(regs, d);
+		port_access(regs, d);
+		return true;
 	}
+}
+
+#define OPCODE_HLT 0xf4
+
+/*
+ * STI lets nothing in before the instruction that follows, and kernels rely on it where that is HLT: with an interrupt
+ * between the two they would sleep over what it woke them for.
+ */
+static unsigned int sleep_after(struct monitor_vcpu *v, uint64_t next, const uint8_t *code)
+{
+	if (code[0] != OPCODE_HLT || !guest_canonical(next + 1))
+		return 0;
+	halt(v);
+	count(v, next, MONITOR_EMULATED_HLT);
+	return 1;
 }
 
 bool emulate(struct monitor_vcpu *v, struct monitor_regs *regs)
 {
 	uint8_t code[DECODE_MAX_BYTES];
+	unsigned int bytes = fetch(regs->rip, code);
 	uint64_t rip = regs->rip;
 	struct decoded d;
+	bool was_on = guest_interrupts_on(v);
 
-	if (!decode(code, fetch(rip, code), &d))
+	if (!decode(code, bytes, &d))
 		return false;
 	/* Nothing comes after it: rather no emulation than a return that the monitor cannot make. */
 	if (!guest_canonical(rip + d.length))
@@ -169,8 +180,12 @@ bool emulate(struct monitor_vcpu *v, struct monitor_regs *regs)
 		return false;
 	regs->rip = rip + d.length;
 	count(v, rip, d.what);
+	if (d.what == MONITOR_EMULATED_STI && !was_on && !(regs->rflags & RFLAGS_TF) && bytes > d.length)
+		regs->rip += sleep_after(v, regs->rip, code + d.length);
 	/* As the CPU does: the step is over when the instruction is. */
-	if (regs->rflags & RFLAGS_TF)
-		trap_deliver(v, VECTOR_DB, false, 0);
+	if (regs->rflags & RFLAGS_TF) {
+		v->dr6 |= DR6_BS;
+		trap_deliver(v, VECTOR_DB, false, 0, false);
+	}
 	return true;
 }

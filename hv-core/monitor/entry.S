@@ -122,16 +122,18 @@ syscall_entry:
 	movq	%r10, R_R10(%rsp)
 	movq	%r8, R_R8(%rsp)
 	movq	%r9, R_R9(%rsp)
-	/* The entry is at family * 256 + index * 16: a family's number stands 8 bits up already. */
+	cmpq	$0, %gs:V_USER
+	jne	6f
+	/* The entry is at family * 512 + index * 16: a family's number stands 8 bits up already. */
 	cmpq	$CALLS_LAST, %rax
 	ja	3f
-	testb	$0xf0, %al
+	testb	$0xe0, %al
 	jnz	3f
 	movl	%eax, %ecx
 	andl	$0xf00, %ecx
-	andl	$0xf, %eax
+	andl	$0x1f, %eax
 	shll	$4, %eax
-	addl	%eax, %ecx
+	leal	(%rax,%rcx,2), %ecx
 	leaq	monitor_calls(%rip), %rdx
 	cmpb	$0, E_PLAIN(%rdx, %rcx)
 	je	3f
@@ -167,6 +169,10 @@ syscall_entry:
 	movq	%r11, R_R11(%rsp)
 	movq	%gs:V_SELF, %rdi
 	call	trap_bad_address	/* the fault is the guest's, as after hardware's own SYSRET */
+	jmp	return_full
+6:	save_kept
+	movq	%gs:V_SELF, %rdi
+	call	mode_syscall
 	jmp	return_full
 
 /* SYSCALL from 32-bit code: there is no such segment, so this cannot be reached. */
@@ -257,6 +263,32 @@ arch_vmm_call:
 	movq	40(%r11), %r9
 	movl	$PVN_PORT_CALL, %edx
 	outl	%eax, %dx
+	ret
+
+/* int arch_wrmsr_try(msr, value) */
+	.globl	arch_wrmsr_try
+arch_wrmsr_try:
+	movl	%edi, %ecx
+	movl	%esi, %eax
+	movq	%rsi, %rdx
+	shrq	$32, %rdx
+1:	wrmsr
+	xorl	%eax, %eax
+	ret
+2:	movl	$-1, %eax
+	ret
+	fixup	1b, 2b
+
+/*
+ * void arch_sleep(void). STI lets nothing in before HLT; what ends HLT finds the vCPU at the next instruction, and
+ * fault.c knows that place.
+ */
+	.globl	arch_sleep, sleep_woken
+arch_sleep:
+	sti
+	hlt
+sleep_woken:
+	cli
 	ret
 
 	.section .note.GNU-stack, "", @progbits

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Exceptions in the monitor itself: foreseen ones at an instruction that touches guest memory, and bugs. */
+#include "arch.h"
 #include "monitor.h"
 
 struct fixup {
@@ -7,6 +8,7 @@ struct fixup {
 };
 
 extern const struct fixup fixups_start[], fixups_end[];
+extern const char sleep_woken[];
 
 void trap_from_monitor(struct monitor_vcpu *v, struct monitor_regs *regs);
 void trap_fatal(struct monitor_vcpu *v, struct monitor_regs *regs) __attribute__((noreturn));
@@ -20,6 +22,12 @@ void trap_from_monitor(struct monitor_vcpu *v, struct monitor_regs *regs)
 				return;
 			}
 		}
+	}
+	/* arch_sleep(), the one place with interrupts on; they are off again when it goes on. */
+	if (regs->vector >= VECTOR_INTERRUPTS && regs->rip == (uint64_t)sleep_woken) {
+		interrupt_note(v, (unsigned int)regs->vector);
+		regs->rflags &= ~RFLAGS_IF;
+		return;
 	}
 	stop_bug(v, regs, "exception in the monitor, vector", regs->vector);
 }

@@ -13,6 +13,9 @@
 #define MONITOR_VA PVN_PV_HOLE_START
 /* Guest RAM as the monitor sees it: guest-physical address plus this. */
 #define MONITOR_RAM_VA PVN_U64(0xffff808000000000)
+/* The vCPU's local APIC, which the guest has no way to: interrupts are acknowledged by the monitor. */
+#define MONITOR_APIC_VA PVN_U64(0xffff810000000000)
+#define MONITOR_APIC_GPA PVN_U64(0xfee00000)
 
 /*
  * One area a vCPU, aligned to its size, so that code that can trust no register but the stack pointer finds its vCPU:
@@ -33,8 +36,15 @@
 #define MONITOR_PORT 0x5658
 #define MONITOR_STOP 1 /* the vCPU's report says why */
 
+/* Doorbells of PV devices: a write of 32 bits, any value, from level 0. */
+#define MONITOR_DOORBELL_BASE 0x5800
+#define MONITOR_DEVICES_MAX 64
+#define MONITOR_DOORBELL_PORT(device, queue) (MONITOR_DOORBELL_BASE + 64 * (device) + 4 * (queue))
+
 #define MONITOR_MAGIC PVN_U64(0x726f74696e6f4d50) /* "PMonitor" */
-#define MONITOR_VERSION 2
+#define MONITOR_VERSION 3
+
+#define MONITOR_BOOT_TRUSTED 0x1 /* the guest may have trusted tables */
 
 #define MONITOR_REPORT_GUEST 1 /* the guest broke the contract */
 #define MONITOR_REPORT_BUG 2   /* the monitor did */
@@ -84,7 +94,7 @@ struct monitor_ram {
 /* writer: VMM, before the vCPU starts. */
 struct monitor_boot {
 	pvn_u32 vcpu;
-	pvn_u32 reserved;
+	pvn_u32 flags; /* MONITOR_BOOT_* */
 	pvn_u64 entry;	    /* of the guest, virtual */
 	pvn_u64 start_info; /* guest-physical */
 	pvn_u32 offered[4]; /* feature words */
@@ -120,6 +130,8 @@ struct monitor_emulated {
 struct monitor_counters {
 	pvn_u64 calls;	      /* entries of multicalls counted, too */
 	pvn_u64 forwarded;    /* those that the VMM served */
+	pvn_u64 syscalls;     /* of user mode, handed to the guest's kernel */
+	pvn_u64 interrupts, interrupts_dropped; /* delivered; without a handler */
 	pvn_u64 delivered[MONITOR_EXCEPTIONS]; /* exceptions, by vector */
 	struct monitor_emulated emulated[MONITOR_EMULATED_MAX];
 	pvn_u64 emulated_elsewhere; /* when the table is full */

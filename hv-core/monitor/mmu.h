@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <paravane/error.h>
+
 #include "interface.h"
 
 struct monitor_vcpu;
@@ -65,6 +67,7 @@ struct mmu {
 	uint16_t *directory; /* by chunk: its slot + 1; 0: not in the zone. The VMM reads it */
 	struct mmu_slot *slot;
 	uint64_t clock; /* counts flushes */
+	bool trusted;	/* the guest writes its tables itself: there is no zone, and nothing is checked */
 	/* The tables of the start, in the monitor's memory. */
 	uint8_t *own;
 	uint64_t own_gpa, start_top;
@@ -78,6 +81,8 @@ struct mmu_vcpu {
 
 /* mmu_zone.c */
 void mmu_start(struct monitor_vcpu *v);
+/* The monitor's own entries are the same in every address space. */
+void mmu_put_own_entries(const struct monitor_vcpu *v, uint64_t top);
 
 /* So far one vCPU takes it. */
 static inline void mmu_lock(struct mmu *mmu)
@@ -96,6 +101,12 @@ static inline bool mmu_in_zone(const struct mmu *mmu, uint64_t gpa)
 	uint64_t chunk = gpa >> CHUNK_SHIFT;
 
 	return chunk < mmu->chunks && mmu->directory[chunk];
+}
+
+/* What to say of a frame that is not in the zone. */
+static inline int mmu_not_in_zone(const struct mmu *mmu)
+{
+	return mmu->trusted ? -PVN_ESTATE : -PVN_ERANGE;
 }
 
 /* NULL: not in the zone. */

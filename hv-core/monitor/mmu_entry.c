@@ -83,7 +83,7 @@ static inline int place_find(const struct monitor_vcpu *v, uint64_t gpa, struct 
 		return -PVN_EINVAL;
 	place->table = mmu_frame(&v->vm->mmu, gpa);
 	if (!place->table)
-		return -PVN_ERANGE;
+		return mmu_not_in_zone(&v->vm->mmu);
 	if (!place->table->kind)
 		return -PVN_ESTATE;
 	place->entry = (uint64_t *)(v->ram + gpa);

@@ -48,8 +48,16 @@ void mmu_flush_everyone(struct monitor_vcpu *v)
 	flush_self(v);
 }
 
+/* The frame is NULL for one that is not in the zone, which trusted tables are not. */
 static int top_find(const struct monitor_vcpu *v, uint64_t gpa, unsigned int kind, struct mmu_frame **frame)
 {
+	if (v->vm->mmu.trusted) {
+		*frame = NULL;
+		if (!guest_ram(v, gpa, PAGE_BYTES))
+			return -PVN_ERANGE;
+		mmu_put_own_entries(v, gpa);
+		return 0;
+	}
 	*frame = mmu_frame(&v->vm->mmu, gpa);
 	if (!*frame)
 		return -PVN_ERANGE;
@@ -69,7 +77,8 @@ static int space_switch(struct monitor_vcpu *v, uint64_t kernel, uint64_t user)
 		return ret;
 	old_kernel = mmu_frame(mmu, v->mmu.kernel);
 	old_user = v->mmu.user ? mmu_frame(mmu, v->mmu.user) : NULL;
-	to_kernel->uses++;
+	if (to_kernel)
+		to_kernel->uses++;
 	if (to_user)
 		to_user->uses++;
 	v->mmu.kernel = kernel;

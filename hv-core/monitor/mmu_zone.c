@@ -176,6 +176,8 @@ int64_t monitor_mmu_zone_add(struct monitor_call *c, uint64_t start, uint64_t by
 		return -PVN_EINVAL;
 	if (!guest_ram(c->v, start, bytes))
 		return -PVN_EFAULT;
+	if (c->v->vm->mmu.trusted)
+		return -PVN_ESTATE;
 	mmu_lock(&c->v->vm->mmu);
 	ret = zone_add(c->v, start, bytes);
 	mmu_unlock(&c->v->vm->mmu);
@@ -191,7 +193,7 @@ static int zone_remove(struct monitor_vcpu *v, uint64_t start, uint64_t bytes)
 		return -PVN_ERANGE;
 	for (uint64_t i = 0; i < count; i++)
 		if (!mmu->directory[first + i])
-			return -PVN_ERANGE;
+			return mmu_not_in_zone(mmu);
 	for (uint64_t i = 0; i < count; i++)
 		if (mmu->slot[mmu->directory[first + i] - 1].tables)
 			return -PVN_EBUSY;
@@ -219,8 +221,7 @@ static struct mmu_slot *slot_of(const struct mmu *mmu, uint64_t gpa)
 	return &mmu->slot[mmu->directory[gpa >> CHUNK_SHIFT] - 1];
 }
 
-/* The monitor's own entries are the same in every address space. */
-static void put_own_entries(const struct monitor_vcpu *v, uint64_t gpa)
+void mmu_put_own_entries(const struct monitor_vcpu *v, uint64_t gpa)
 {
 	const struct mmu *mmu = &v->vm->mmu;
 
@@ -233,12 +234,12 @@ static int table_alloc(struct monitor_vcpu *v, uint64_t gpa, unsigned int kind)
 	struct mmu_frame *frame = mmu_frame(mmu, gpa);
 
 	if (!frame)
-		return -PVN_ERANGE;
+		return mmu_not_in_zone(mmu);
 	if (frame->kind || !mmu_quiet(v->vm, frame))
 		return -PVN_EBUSY;
 	/* It is zero: since it came into the zone, or since it was freed. */
 	if (TABLE_LEVEL(kind) == 4)
-		put_own_entries(v, gpa);
+		mmu_put_own_entries(v, gpa);
 	frame->kind = kind;
 	slot_of(mmu, gpa)->tables++;
 	return 0;
@@ -264,7 +265,7 @@ static int table_free(struct monitor_vcpu *v, uint64_t gpa)
 	struct mmu_frame *frame = mmu_frame(mmu, gpa);
 
 	if (!frame)
-		return -PVN_ERANGE;
+		return mmu_not_in_zone(mmu);
 	if (!frame->kind)
 		return -PVN_ESTATE;
 	if (frame->uses)
@@ -284,5 +285,21 @@ int64_t monitor_mmu_table_free(struct monitor_call *c, uint64_t frame)
 	mmu_lock(&c->v->vm->mmu);
 	ret = table_free(c->v, frame);
 	mmu_unlock(&c->v->vm->mmu);
+	return ret;
+}
+
+int64_t monitor_mmu_zone_trust(struct monitor_call *c, uint32_t on)
+{
+	struct monitor_vcpu *v = c->v;
+	int ret = 0;
+
+	if (on != 1)
+		return -PVN_ERANGE;
+	mmu_lock(&v->vm->mmu);
+	if (!(v->shared.boot.flags & MONITOR_BOOT_TRUSTED) || slots_free(&v->vm->mmu) != v->vm->mmu.nr_slots)
+		ret = -PVN_ESTATE;
+	else
+		v->vm->mmu.trusted = true;
+	mmu_unlock(&v->vm->mmu);
 	return ret;
 }

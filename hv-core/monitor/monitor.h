@@ -22,18 +22,28 @@
 #define VECTOR_DB 1
 #define VECTOR_NMI 2
 #define VECTOR_BP 3
+#define VECTOR_OF 4
+#define VECTOR_UD 6
 #define VECTOR_DF 8
 #define VECTOR_GP 13
 #define VECTOR_PF 14
 #define VECTOR_MC 18
+#define VECTOR_INTERRUPTS 32 /* from here on */
 
 #define RFLAGS_FIXED 0x2ull
 #define RFLAGS_TF 0x100ull
-#define RFLAGS_IF 0x200ull
+#define RFLAGS_IF 0x200ull /* the real one is on whenever the guest runs */
 #define RFLAGS_NT 0x4000ull
 #define RFLAGS_RF 0x10000ull
 /* What a guest may set by a return: CF PF AF ZF SF TF DF OF NT RF AC ID. IF is virtual, IOPL stays 0. */
 #define RFLAGS_GUEST 0x254dd5ull
+
+#define DR6_BS 0x4000ull
+
+#define MSR_FS_BASE 0xc0000100u
+#define MSR_GS_BASE 0xc0000101u
+/* In the monitor, after SWAPGS, this is the base that the guest has in GS. */
+#define MSR_KERNEL_GS_BASE 0xc0000102u
 
 #define PF_ERROR_USER 0x4ull
 
@@ -51,6 +61,7 @@ struct monitor_vm {
 	uint32_t nr_vcpus;
 	struct monitor_vcpu *vcpu[MONITOR_VCPUS_MAX];
 	struct monitor_trap trap[PVN_TRAP_TABLE_MAX];
+	uint8_t doorbells[MONITOR_DEVICES_MAX]; /* by device: queues that are attached */
 	struct mmu mmu;
 };
 
@@ -65,7 +76,7 @@ struct monitor_tss {
 	uint16_t io_map; /* beyond the limit: no port is open to level 3 */
 };
 
-#define GDT_ENTRIES 10
+#define GDT_ENTRIES (PVN_PV_GDT_LAST + 1)
 
 struct monitor_vcpu;
 
@@ -85,7 +96,11 @@ struct monitor_vcpu {
 	struct pvn_vcpu_info *info; /* shared with the guest, or own_info */
 	struct monitor_call call;  /* the one that SYSCALL makes; its arguments are in regs */
 	uint64_t full_return;	   /* leave this call by iretq with all of regs */
-	uint64_t user_gs_base;	   /* what the guest has in MSR_KERNEL_GS_BASE */
+	uint64_t user;		   /* the guest is in user mode */
+	uint64_t kernel_gs_base, user_gs_base; /* the one that is not in GS */
+	uint64_t syscall_entry;	   /* 0: none */
+	uint64_t waiting[4];	   /* interrupts, by vector */
+	uint64_t dr6;
 	struct mmu_vcpu mmu;
 	struct pvn_vcpu_info own_info;
 	uint64_t gdt[GDT_ENTRIES];
@@ -98,12 +113,35 @@ int64_t hypercall_dispatch(struct monitor_call *c);
 /* Let the VMM serve it. */
 int64_t hypercall_forward(struct monitor_call *c);
 
-/* trap.c: an exception of the guest's, in v->regs. */
+/* trap.c: an exception of the guest's or an interrupt, in v->regs. */
 void trap_from_guest(struct monitor_vcpu *v, struct monitor_regs *regs);
 /* The guest goes on at an address that is not canonical: to it that is a general protection fault. */
 void trap_bad_address(struct monitor_vcpu *v);
-/* Enter the guest's handler of `vector`; without one, or when its frame can't be pushed, the guest is stopped. */
-void trap_deliver(struct monitor_vcpu *v, unsigned int vector, bool has_error, uint64_t error);
+/*
+ * Enter the guest's handler of `vector`; without one, or when its frame can't be pushed, the guest is stopped. `user`:
+ * v->regs are a program's, though CR3 and GS are the kernel's already, or still.
+ */
+void trap_deliver(struct monitor_vcpu *v, unsigned int vector, bool has_error, uint64_t error, bool user);
+/*
+ * The last step before a return with all of v->regs: interrupts that wait come first. `user`: the regs are a program's,
+ * and CR3 and GS become its.
+ */
+void trap_resume(struct monitor_vcpu *v, bool user);
+
+/* mode.c: CR3 and GS from user mode to kernel mode, and back. */
+void mode_to_kernel(struct monitor_vcpu *v);
+void mode_to_user(struct monitor_vcpu *v);
+/* SYSCALL of user mode, in v->regs. */
+void mode_syscall(struct monitor_vcpu *v);
+
+/* interrupt.c */
+void interrupt_start(void);
+/* It has come: acknowledged, and kept. */
+void interrupt_note(struct monitor_vcpu *v, unsigned int vector);
+/* The highest that waits, which then does no more; -1: none. */
+int interrupt_next(struct monitor_vcpu *v);
+/* The virtual flag on, and asleep until an interrupt waits. */
+void interrupt_wait(struct monitor_vcpu *v);
 
 /* emulate.c: true when the instruction at rip was emulated, counted and stepped over. */
 bool emulate(struct monitor_vcpu *v, struct monitor_regs *regs);
@@ -111,12 +149,14 @@ bool emulate(struct monitor_vcpu *v, struct monitor_regs *regs);
 /* frame.c */
 #define FRAME_WORDS_MAX 6
 /* The words that hardware would push, error code first if there is one. How many. */
-unsigned int frame_build(uint64_t words[FRAME_WORDS_MAX], const struct monitor_regs *regs, bool interrupts_on,
-			 bool has_error, uint64_t error);
+unsigned int frame_build(uint64_t words[FRAME_WORDS_MAX], const struct monitor_regs *regs, bool user,
+			 bool interrupts_on, bool has_error, uint64_t error);
 /* Where they begin on a stack that is at rsp. */
 uint64_t frame_address(uint64_t rsp, unsigned int words);
-/* Take a return frame: 0, or -PVN_EINVAL with nothing changed. */
+/* Take a return frame for kernel mode: 0, or -PVN_EINVAL with nothing changed. */
 int frame_return(const struct pvn_return_frame *frame, struct monitor_regs *regs, bool *interrupts_on);
+/* Take one for user mode. false: no program can go on so, and the regs show what was asked for. */
+bool frame_return_user(const struct pvn_return_frame *frame, struct monitor_regs *regs);
 
 /* guest.c: guest memory by its two kinds of addresses. 0, or -PVN_EFAULT; virtual copies may be partly done then. */
 static inline void *guest_ram(const struct monitor_vcpu *v, uint64_t gpa, uint64_t bytes)
@@ -136,6 +176,11 @@ void *guest_ram_writable(const struct monitor_vcpu *v, uint64_t gpa, uint64_t by
 int guest_read(uint64_t va, void *to, size_t bytes);
 int guest_write(uint64_t va, const void *from, size_t bytes);
 bool guest_canonical(uint64_t va);
+/* In the kernel's half of the address space, and not the monitor's. */
+static inline bool guest_kernel_half(uint64_t va)
+{
+	return va >= PVN_PV_HOLE_END;
+}
 bool guest_interrupts_on(const struct monitor_vcpu *v);
 void guest_interrupts_set(struct monitor_vcpu *v, bool on);
 

@@ -11,6 +11,7 @@ void offsets(void)
 {
 	DEFINE(V_SELF, offsetof(struct monitor_vcpu, self));
 	DEFINE(V_REGS, offsetof(struct monitor_vcpu, regs));
+	DEFINE(V_USER, offsetof(struct monitor_vcpu, user));
 	DEFINE(V_CALLS, offsetof(struct monitor_vcpu, shared.counters.calls));
 	DEFINE(E_CALL, offsetof(struct monitor_entry, call));
 	DEFINE(E_PLAIN, offsetof(struct monitor_entry, plain));

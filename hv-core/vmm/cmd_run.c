@@ -184,6 +184,8 @@ static int run_machine(struct run *run, enum stop_reason *reason, char *err, uns
 	if (!ret && run->opt.pidfile)
 		ret = write_pidfile(run->opt.pidfile, err, errlen);
 	if (!ret)
+		ret = run_control_create(run, err, errlen);
+	if (!ret)
 		ret = run_guest(run, err, errlen);
 	*reason = vm_stop_reason(&run->vm);
 	if (!ret && run->opt.stats) {
@@ -192,8 +194,10 @@ static int run_machine(struct run *run, enum stop_reason *reason, char *err, uns
 		if (stats)
 			message("cannot write statistics to %s: %s", run->opt.stats, strerror(-stats));
 	}
-	run_hypercalls_destroy(run);
+	run_control_destroy(run);
+	/* Devices first: their threads raise events until then. */
 	run_devices_destroy(run);
+	run_hypercalls_destroy(run);
 	if (!ret)
 		tell_end(run, *reason);
 	run_signals_destroy(run);

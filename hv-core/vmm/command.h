@@ -19,6 +19,7 @@ extern const struct command commands[];
 
 int cmd_run(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_stats(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
 int cmd_completion(int argc, char **argv);
 

@@ -15,6 +15,7 @@
 #include "hypercall_table.inc"
 
 #define NR_FAMILIES (sizeof(families) / sizeof(families[0]))
+_Static_assert(NR_FAMILIES <= HYPERCALL_FAMILIES_MAX, "each has room for its counts");
 
 /*
  * The page's code. Everything that a call may lose is lost on purpose (rcx, r11, flags), so that a guest cannot come
@@ -59,7 +60,7 @@ static const struct hypercall_entry *entry_get(uint64_t nr, uint32_t *feature)
 	uint64_t family = PVN_HC_FAMILY(nr);
 	const struct hypercall_entry *entry;
 
-	if (family >= NR_FAMILIES || PVN_HC_INDEX(nr) >= families[family].count)
+	if (family >= NR_FAMILIES || PVN_HC_INDEX(nr) >= families[family].count || PVN_HC_INDEX(nr) >= HYPERCALL_INDEX_MAX)
 		return NULL;
 	entry = &families[family].entry[PVN_HC_INDEX(nr)];
 	*feature = families[family].feature;
@@ -79,6 +80,28 @@ const struct hypercall_entry *hypercall_next(uint32_t *nr, uint32_t *feature)
 	return NULL;
 }
 
+static unsigned int count_slot(uint64_t nr)
+{
+	return (unsigned int)(PVN_HC_FAMILY(nr) * HYPERCALL_INDEX_MAX + PVN_HC_INDEX(nr));
+}
+
+bool hypercalls_count(const struct hypercalls *h, uint32_t *nr, const char **name, uint64_t *count)
+{
+	uint32_t feature;
+	const struct hypercall_entry *entry = hypercall_next(nr, &feature);
+
+	if (!entry)
+		return false;
+	*name = entry->name;
+	*count = atomic_load_explicit(&h->count[count_slot(*nr)], memory_order_relaxed);
+	return true;
+}
+
+struct hypercall_events hypercalls_events(const struct hypercalls *h)
+{
+	return (struct hypercall_events){ atomic_load(&h->events), atomic_load(&h->upcalls) };
+}
+
 int64_t hypercall_handle(struct machine *m, const struct hypercall_frame *f)
 {
 	struct hypercalls *h = m->hypercall;
@@ -91,6 +114,7 @@ int64_t hypercall_handle(struct machine *m, const struct hypercall_frame *f)
 	entry = entry_get(f->nr, &feature);
 	if (!entry)
 		return -PVN_ENOSYS;
+	atomic_fetch_add_explicit(&h->count[count_slot(f->nr)], 1, memory_order_relaxed);
 	if (!entry->call)
 		return -PVN_ENOTSUP;
 	usable = atomic_load_explicit(&h->usable, memory_order_relaxed);

@@ -74,6 +74,20 @@ uint32_t hypercalls_offered(const struct hypercalls *h, unsigned int word);
  */
 int64_t hypercall_handle(struct machine *m, const struct hypercall_frame *frame);
 
+/* Make a port pending; one that is not open hears nothing. Any thread; machine_ops.event_raise. */
+void hypercall_event_raise(struct machine *m, uint32_t port);
+
+/*
+ * How often the guest made a call, those that failed included: that of the first number which is *nr or above, its name,
+ * and *nr is set to it. False past the last. Any thread.
+ */
+bool hypercalls_count(const struct hypercalls *h, uint32_t *nr, const char **name, uint64_t *count);
+struct hypercall_events {
+	uint64_t raised;  /* times that a port became pending */
+	uint64_t upcalls; /* interrupts for them */
+};
+struct hypercall_events hypercalls_events(const struct hypercalls *h);
+
 /* PVN_PORT_PAGE written with a page frame number. From level 0 only: it makes the host write guest memory. */
 void hypercall_page_set(struct machine *m, uint32_t frame, unsigned int cpl);
 /* PVN_PORT_PAGE read: the frame of the page in use, PVN_PORT_PAGE_NONE without one. */

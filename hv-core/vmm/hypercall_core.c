@@ -7,9 +7,9 @@
 void hypercall_features_init(struct hypercalls *h)
 {
 	h->offered[0] = PVN_F0_SCHED | PVN_F0_TIME | PVN_F0_EVENT | PVN_F0_RING | PVN_F0_MEMORY;
-	/* Devices and their events come to pv mode later; what the monitor serves is offered in its name. */
+	/* What the monitor serves is offered in its name. */
 	if (h->m->pv_mode)
-		h->offered[0] = PVN_F0_CPU | PVN_F0_MMU | PVN_F0_VCPU | PVN_F0_SCHED | PVN_F0_TIME | PVN_F0_MEMORY;
+		h->offered[0] |= PVN_F0_CPU | PVN_F0_MMU | PVN_F0_VCPU;
 	if (h->ops->console_write && h->ops->console_read)
 		h->offered[0] |= PVN_F0_CONSOLE;
 	if (h->ops->log && h->ops->mark)

@@ -42,6 +42,7 @@ static void upcall_raise(struct hypercalls *h, unsigned int vcpu)
 		return;
 	if (__atomic_exchange_n(&line->upcall_pending, 1, __ATOMIC_SEQ_CST))
 		return;
+	atomic_fetch_add_explicit(&h->upcalls, 1, memory_order_relaxed);
 	h->m->ops->msi_send(h->m, MSI_ADDRESS(vcpu), h->vector[vcpu]);
 }
 
@@ -64,10 +65,21 @@ void hypercall_port_raise(struct hypercalls *h, uint32_t port)
 	/* Step 1. A bit that was set already has had its upcall, or waits for the guest to unmask. */
 	if (word_or(&h->event_page->pending[port / 64], port_bit(port)) & port_bit(port))
 		return;
+	atomic_fetch_add_explicit(&h->events, 1, memory_order_relaxed);
 	/* Step 2. */
 	if (word_read(&h->event_page->mask[port / 64]) & port_bit(port))
 		return;
 	port_upcall(h, port);
+}
+
+void hypercall_event_raise(struct machine *m, uint32_t port)
+{
+	struct hypercalls *h = m->hypercall;
+
+	pthread_mutex_lock(&h->lock);
+	if (hypercall_port_get(h, port))
+		hypercall_port_raise(h, port);
+	pthread_mutex_unlock(&h->lock);
 }
 
 void hypercall_events_reset(struct hypercalls *h)

@@ -38,6 +38,10 @@ struct hypercall_port {
 	uint16_t vcpu;
 };
 
+/* Room for the numbers that there are. */
+#define HYPERCALL_FAMILIES_MAX 16
+#define HYPERCALL_INDEX_MAX 32
+
 struct hypercalls {
 	struct machine *m;
 	const struct hypercall_ops *ops;
@@ -49,6 +53,9 @@ struct hypercalls {
 	_Atomic bool accepted;	 /* core.accept_features has succeeded */
 	_Atomic bool stopping;	 /* a call has stopped the machine: a multicall ends here */
 	_Atomic uint32_t page;	 /* frame of the hypercall page, or PVN_PORT_PAGE_NONE */
+
+	_Atomic uint64_t count[HYPERCALL_FAMILIES_MAX * HYPERCALL_INDEX_MAX]; /* calls, by number */
+	_Atomic uint64_t events, upcalls; /* ports that became pending; interrupts for them */
 
 	pthread_mutex_t lock; /* of all below */
 	struct pvn_event_page *event_page; /* shared with the guest: atomic accesses only */

@@ -32,6 +32,18 @@ int64_t hypercall_ring_info(struct hypercalls *h, const struct hypercall_frame *
 	return hypercall_put(h, info, &out, sizeof(out), 8);
 }
 
+int64_t hypercall_ring_register_read(struct hypercalls *h, const struct hypercall_frame *f, uint32_t device,
+				     uint32_t offset)
+{
+	const struct pv_registry_entry *entry = pv_registry_get(h->m, device);
+
+	if (offset % 4)
+		return -PVN_EINVAL;
+	if (offset >= PVN_PCI_REGS_BYTES)
+		return -PVN_ERANGE;
+	return entry ? (int64_t)entry->ops->read(entry->opaque, offset) : -PVN_ENODEV;
+}
+
 int64_t hypercall_ring_attach(struct hypercalls *h, const struct hypercall_frame *f, uint32_t device, gpa_t attach)
 {
 	if (attach.v % 64)

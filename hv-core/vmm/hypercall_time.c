@@ -72,9 +72,20 @@ void hypercall_timers_forget(struct hypercalls *h, uint32_t port)
 	}
 }
 
+/*
+ * The host's monotonic time at which the guest's clock was 0. In pv mode it moves a little, since that clock is KVM's
+ * and runs by the CPU's counter alone.
+ */
+static uint64_t clock_start(struct hypercalls *h)
+{
+	const struct machine_ops *ops = h->m->ops;
+
+	return h->m->pv_mode && ops->guest_clock ? loop_now_ns() - ops->guest_clock(h->m) : h->clock_start;
+}
+
 int64_t hypercall_time_clock(struct hypercalls *h, const struct hypercall_frame *f)
 {
-	return (int64_t)(loop_now_ns() - h->clock_start);
+	return (int64_t)(loop_now_ns() - clock_start(h));
 }
 
 int64_t hypercall_time_wall_clock(struct hypercalls *h, const struct hypercall_frame *f, gpa_t buffer)
@@ -89,7 +100,7 @@ int64_t hypercall_time_wall_clock(struct hypercalls *h, const struct hypercall_f
 	after = loop_now_ns();
 	out.seconds = ts.tv_sec;
 	out.nanoseconds = (uint32_t)ts.tv_nsec;
-	out.clock = before + (after - before) / 2 - h->clock_start;
+	out.clock = before + (after - before) / 2 - clock_start(h);
 	return hypercall_put(h, buffer, &out, sizeof(out), 8);
 }
 
@@ -97,6 +108,7 @@ int64_t hypercall_time_timer_set(struct hypercalls *h, const struct hypercall_fr
 				 uint32_t port)
 {
 	struct hypercall_timer *t = &h->timer[f->vcpu];
+	uint64_t start = clock_start(h);
 	int64_t result;
 
 	if (!(atomic_load(&h->usable) & PVN_F0_EVENT))
@@ -109,9 +121,12 @@ int64_t hypercall_time_timer_set(struct hypercalls *h, const struct hypercall_fr
 	result = t->port != 0;
 	t->port = port;
 	/* Three centuries are for ever: neither this sum nor a timespec overflows below. */
-	if (deadline > (uint64_t)INT64_MAX - h->clock_start)
-		deadline = (uint64_t)INT64_MAX - h->clock_start;
-	t->deadline = h->clock_start + deadline;
+	if (deadline > (uint64_t)INT64_MAX - start)
+		deadline = (uint64_t)INT64_MAX - start;
+	t->deadline = start + deadline;
+	/* A guest's clock may be ahead of the host's: then what is long past for it was before the host's beginning. */
+	if ((int64_t)t->deadline <= 0)
+		t->deadline = 1;
 	loop_timer_set(&t->timer, t->deadline);
 unlock:
 	pthread_mutex_unlock(&h->lock);

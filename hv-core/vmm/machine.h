@@ -42,6 +42,13 @@ struct machine_ops {
 	void (*msi_unbind)(struct machine *m, int route, int eventfd);
 	/* Let a guest write of `len` bytes (any value) to addr signal an eventfd in the kernel, or stop doing so. */
 	int (*doorbell)(struct machine *m, enum bus_kind kind, uint64_t addr, unsigned int len, int eventfd, bool add);
+	/*
+	 * Nanoseconds on the clock that the guest reads without a call (kvmclock); optional: without it time.clock is the
+	 * host's monotonic clock. Any thread.
+	 */
+	uint64_t (*guest_clock)(struct machine *m);
+	/* Make an event port pending, if the guest has opened it (pv mode). Any thread. */
+	void (*event_raise)(struct machine *m, uint32_t port);
 	/* Stop the machine: asynchronous, first caller's reason wins. text: what happened, for the user. */
 	void (*stop)(struct machine *m, enum stop_reason reason, const char *text);
 };

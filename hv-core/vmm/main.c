@@ -12,6 +12,7 @@
 const struct command commands[] = {
 	{ "run", cmd_run, "run a guest" },
 	{ "doctor", cmd_doctor, "say what this machine can do, and what to do about what it can't" },
+	{ "stats", cmd_stats, "show what a guest did: calls, traps, emulated instructions, events, exits" },
 	{ "audit", cmd_audit, "list what a kernel has left for a port to ring 3" },
 	{ "completion", cmd_completion, "print the completion script for bash" },
 	{ NULL, NULL, NULL },
@@ -52,6 +53,16 @@ static void complete_values(const struct option_spec *specs)
 	}
 }
 
+/* A command that takes options and files. */
+static void complete_with_files(const char *command, const struct option_spec *specs)
+{
+	printf("_paravane_%s()\n{\n\tcase $before in\n", command);
+	complete_values(specs);
+	printf("\tesac\n\tcase $word in\n\t-*) COMPREPLY=($(compgen -W \"");
+	complete_words(specs);
+	printf("\" -- \"$word\")) ;;\n\t*) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n\tesac\n}\n\n");
+}
+
 /* Words that complete after each command: the tables are the only place where they are listed. */
 int cmd_completion(int argc, char **argv)
 {
@@ -72,18 +83,16 @@ int cmd_completion(int argc, char **argv)
 	for (c = commands; c->name; c++)
 		printf("%s ", c->name);
 	printf("--help --version\" -- \"$word\"))\n\t\treturn\n\tfi\n\tcase ${COMP_WORDS[1]} in\n"
-	       "\trun) _paravane_run ;;\n\taudit) _paravane_audit ;;\n"
+	       "\trun) _paravane_run ;;\n\tstats) _paravane_stats ;;\n\taudit) _paravane_audit ;;\n"
 	       "\tdoctor) COMPREPLY=($(compgen -W \"--kvm --help\" -- \"$word\")) ;;\n\tesac\n}\n\n");
 	printf("_paravane_run()\n{\n\tcase $before in\n");
 	complete_values(run_option_specs);
 	printf("\tesac\n\tCOMPREPLY=($(compgen -W \"");
 	complete_words(run_option_specs);
-	printf("\" -- \"$word\"))\n}\n\n_paravane_audit()\n{\n\tcase $before in\n");
-	complete_values(audit_option_specs);
-	printf("\tesac\n\tcase $word in\n\t-*) COMPREPLY=($(compgen -W \"");
-	complete_words(audit_option_specs);
-	printf("\" -- \"$word\")) ;;\n\t*) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n\tesac\n}\n\n"
-	       "complete -o filenames -F _paravane paravane\n");
+	printf("\" -- \"$word\"))\n}\n\n");
+	complete_with_files("stats", stats_option_specs);
+	complete_with_files("audit", audit_option_specs);
+	puts("complete -o filenames -F _paravane paravane");
 	return EXIT_OK;
 }
 

@@ -12,8 +12,8 @@
 #define DEFAULT_ESCAPE 0x1d /* Ctrl-] */
 
 enum run_option {
-	OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_UNPACK, OPT_MODE, OPT_MEMORY, OPT_CPUS, OPT_NO_PIT, OPT_KVM_FEATURES, OPT_NO_KVMCLOCK,
-	OPT_CPUID_MASK, OPT_DISK, OPT_NET, OPT_CONSOLE, OPT_ESCAPE, OPT_NAME, OPT_PIDFILE, OPT_ON_RESET, OPT_STATS,
+	OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_UNPACK, OPT_MODE, OPT_PV_TABLES, OPT_MEMORY, OPT_CPUS, OPT_NO_PIT, OPT_KVM_FEATURES, OPT_NO_KVMCLOCK,
+	OPT_CPUID_MASK, OPT_DISK, OPT_NET, OPT_CONSOLE, OPT_ESCAPE, OPT_NAME, OPT_PIDFILE, OPT_ON_RESET, OPT_STATS, OPT_CONTROL,
 	OPT_VMLINUX, OPT_LOG_UNCLAIMED, OPT_FAULT, OPT_KVM, OPT_SLOW_KVM, OPT_HELP, NR_RUN_OPTIONS,
 };
 
@@ -23,6 +23,7 @@ const struct option_spec run_option_specs[] = {
 	[OPT_APPEND] = { "append", "TEXT", "kernel command line; console=ttyS0 shows it here", false, NULL },
 	[OPT_UNPACK] = { "unpack", "guest|host", "who unpacks a bzImage: guest has KASLR, host is faster (guest)", false, NULL },
 	[OPT_MODE] = { "mode", "hvm|pv", "how the CPU is virtualized; pv is for kernels made for it (hvm)", false, NULL },
+	[OPT_PV_TABLES] = { "pv-tables", "validated|trusted", "who answers for page tables in pv mode (validated)", false, NULL },
 	[OPT_MEMORY] = { "memory", "SIZE", "guest memory: MiB, or with K, M, G (512M)", false, "CPU and memory" },
 	[OPT_CPUS] = { "cpus", "N", "vCPUs, 1 to 8 (1)", false, NULL },
 	[OPT_NO_PIT] = { "no-pit", NULL, "no 8254 timer", false, NULL },
@@ -38,6 +39,7 @@ const struct option_spec run_option_specs[] = {
 	[OPT_PIDFILE] = { "pidfile", "FILE", "write the process id there", false, NULL },
 	[OPT_ON_RESET] = { "on-reset", "exit|restart", "what a guest's reset does (exit)", false, NULL },
 	[OPT_STATS] = { "stats", "FILE", "write exits, run time and memory there at the end (JSON)", false, NULL },
+	[OPT_CONTROL] = { "control", "FILE", "a socket there, for paravane stats while the guest runs", false, NULL },
 	[OPT_VMLINUX] = { "vmlinux", "FILE", "symbols for crash reports", false, NULL },
 	[OPT_LOG_UNCLAIMED] = { "log-unclaimed", NULL, "tell of accesses that no device has", false, NULL },
 	[OPT_FAULT] = { "fault", "SPEC", "inject errors, for tests (see the man page)", true, NULL },
@@ -131,6 +133,8 @@ static int parse_one(struct run_options *opt, enum run_option id, const char *va
 		return choice("--unpack", value, "guest", "host", &opt->unpack_in_host, err, errlen);
 	case OPT_MODE:
 		return choice("--mode", value, "hvm", "pv", &opt->pv, err, errlen);
+	case OPT_PV_TABLES:
+		return choice("--pv-tables", value, "validated", "trusted", &opt->pv_trusted, err, errlen);
 	case OPT_MEMORY:
 		return option_memory("--memory", value, &opt->memory, err, errlen);
 	case OPT_CPUS:
@@ -158,6 +162,9 @@ static int parse_one(struct run_options *opt, enum run_option id, const char *va
 		break;
 	case OPT_ON_RESET:
 		return choice("--on-reset", value, "exit", "restart", &opt->restart_on_reset, err, errlen);
+	case OPT_CONTROL:
+		opt->control = value;
+		break;
 	case OPT_STATS:
 		opt->stats = value;
 		break;
@@ -183,14 +190,15 @@ static int parse_one(struct run_options *opt, enum run_option id, const char *va
 static int check_pv(const struct run_options *opt, char *err, unsigned int errlen)
 {
 	const char *what = NULL;
+	unsigned int i;
 
-	if (opt->nr_disks)
-		what = "--disk: there are no devices in pv mode so far";
-	else if (opt->nr_nets)
-		what = "--net: there are no devices in pv mode so far";
-	else if (opt->console == DEVICE_PV)
-		what = "--console pv: there are no devices in pv mode so far";
-	else if (opt->cpus != 1)
+	for (i = 0; i < opt->nr_disks; i++)
+		if (opt->disk[i].kind == DEVICE_EMULATED)
+			what = "if=ide: pv mode has no PCI bus for emulated devices (if=pv works)";
+	for (i = 0; i < opt->nr_nets; i++)
+		if (opt->net[i].kind == DEVICE_EMULATED)
+			what = "if=e1000: pv mode has no PCI bus for emulated devices (if=pv works)";
+	if (opt->cpus != 1)
 		what = "--cpus: there is one vCPU in pv mode so far";
 	if (!what)
 		return 0;
@@ -243,6 +251,10 @@ int run_options_parse(struct run_options *opt, int argc, char **argv, char *err,
 	}
 	if (optind < argc) {
 		snprintf(err, errlen, "\"%s\" is not an option: every value follows its --option", argv[optind]);
+		return -EINVAL;
+	}
+	if (seen[OPT_PV_TABLES] && !opt->pv) {
+		snprintf(err, errlen, "--pv-tables is for --mode pv: leave it out");
 		return -EINVAL;
 	}
 	if (seen[OPT_NO_KVMCLOCK])

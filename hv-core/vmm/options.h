@@ -52,6 +52,7 @@ struct run_options {
 	const char *name;
 	const char *pidfile;
 	const char *stats;
+	const char *control;
 	const char *vmlinux;
 	const char *kvm_path;
 	const char *fault[RUN_MAX_FAULTS];
@@ -61,6 +62,7 @@ struct run_options {
 	unsigned int nr_cpuid_masks;
 	int escape_key; /* character, or -1 */
 	bool pv; /* --mode pv */
+	bool pv_trusted; /* --pv-tables trusted */
 	bool restart_on_reset;
 	bool unpack_in_host;
 	bool no_pit;
@@ -82,6 +84,7 @@ struct option_spec {
 };
 
 extern const struct option_spec run_option_specs[];
+extern const struct option_spec stats_option_specs[]; /* cmd_stats.c */
 extern const struct option_spec audit_option_specs[]; /* hv-core/audit */
 
 /* options_value.c: values. 0, or -EINVAL with a message that names `option`. */

@@ -212,6 +212,8 @@ static int map_monitor(struct vm *vm, const struct monitor_image *header)
 	if (!ret)
 		ret = pv_tables_map(&mon->tables, MONITOR_VA + mon->directory, mon->gpa + mon->directory,
 				    mon->bytes - mon->directory, PV_PTE_WRITE | PV_PTE_NX);
+	if (!ret)
+		ret = pv_tables_map_apic(&mon->tables);
 	return ret;
 }
 
@@ -256,6 +258,7 @@ static void fill_boot(struct vm *vm, const struct pv_kernel *kernel, struct moni
 	const struct gmem *gm = &vm->m.gmem;
 
 	boot->vcpu = 0;
+	boot->flags = vm->opt->pv_trusted ? MONITOR_BOOT_TRUSTED : 0;
 	boot->memory = mon->gpa;
 	boot->top = mon->gpa + mon->tables.top;
 	boot->directory = mon->directory;

@@ -46,6 +46,7 @@ struct pv_tables {
 #define PV_PTE_PRESENT 0x1ull
 #define PV_PTE_WRITE 0x2ull
 #define PV_PTE_USER 0x4ull
+#define PV_PTE_UNCACHED 0x18ull
 #define PV_PTE_LARGE 0x80ull
 #define PV_PTE_NX (1ull << 63)
 #define PV_PTE_ADDR 0x000ffffffffff000ull
@@ -54,6 +55,8 @@ struct pv_tables {
 int pv_tables_init(struct pv_tables *t);
 /* Map whole pages of 4 KiB. Mapped again to the same frame, a page gets the rights of both; to another: -EEXIST. */
 int pv_tables_map(struct pv_tables *t, uint64_t va, uint64_t phys, uint64_t bytes, uint64_t rights);
+/* The local APIC, for the monitor. */
+int pv_tables_map_apic(struct pv_tables *t);
 /* All RAM from `va` on, in pages of 2 MiB: at MONITOR_RAM_VA for the monitor and at PVN_PV_DIRECT_MAP for the guest. */
 int pv_tables_map_ram(struct pv_tables *t, const struct gmem *gm);
 

@@ -25,6 +25,11 @@ int pv_registry_add(struct machine *m, const struct pv_device_ops *ops, void *op
 	return (int)m->pv->count++;
 }
 
+void pv_registry_remove_last(struct machine *m)
+{
+	m->pv->count--;
+}
+
 const struct pv_registry_entry *pv_registry_get(const struct machine *m, uint32_t device)
 {
 	return m->pv && device < m->pv->count ? &m->pv->entry[device] : NULL;

@@ -13,7 +13,7 @@
 
 #include "memory.h"
 
-#define PV_REGISTRY_MAX 64
+#define PV_REGISTRY_MAX 64 /* in pv mode the monitor has doorbells for as many */
 
 struct machine;
 
@@ -25,6 +25,8 @@ struct pv_device_ops {
 	int (*command)(void *opaque, uint32_t command, gpa_t attach);
 	/* Ring the doorbell of a queue: 0, -PVN_ENODEV for no such queue, -PVN_ESTATE when not attached. */
 	int (*notify)(void *opaque, uint32_t queue);
+	/* A word of the register file; offset: a multiple of 4 below PVN_PCI_REGS_BYTES. */
+	uint32_t (*read)(void *opaque, uint32_t offset);
 	/* Fill everything but `device` and `reserved`. */
 	void (*info)(void *opaque, struct pvn_ring_device *info);
 };
@@ -36,6 +38,9 @@ struct pv_registry_entry {
 
 /* The device's number, counted from 0 in the order of registration; or -ENOSPC, -ENOMEM. */
 int pv_registry_add(struct machine *m, const struct pv_device_ops *ops, void *opaque);
+
+/* Take back the last one that was added. */
+void pv_registry_remove_last(struct machine *m);
 
 /* NULL for a number that no device has. */
 const struct pv_registry_entry *pv_registry_get(const struct machine *m, uint32_t device);

@@ -78,6 +78,12 @@ int pv_tables_map(struct pv_tables *t, uint64_t va, uint64_t phys, uint64_t byte
 	return 0;
 }
 
+int pv_tables_map_apic(struct pv_tables *t)
+{
+	return pv_tables_map(t, MONITOR_APIC_VA, MONITOR_APIC_GPA, PAGE,
+			     PV_PTE_WRITE | PV_PTE_UNCACHED | PV_PTE_NX);
+}
+
 int pv_tables_map_ram(struct pv_tables *t, const struct gmem *gm)
 {
 	for (unsigned int i = 0; i < gm->nr_regions; i++) {

@@ -60,6 +60,9 @@ struct run {
 	struct run_mark mark[RUN_MAX_MARKS];
 	unsigned int nr_marks;
 
+	/* run_control.c */
+	struct run_control *control;
+
 	/* run_signals.c */
 	struct loop_fd signal_watch;
 	int signal_fd;
@@ -83,10 +86,16 @@ void run_signals_unblock(void);
 /* SIGTERM, SIGINT or the console's key: the first presses the power button, the second kills. */
 void run_ask_to_stop(struct run *run, const char *who);
 
-/* run_stats.c: write --stats. 0 or -errno. vCPUs have stopped but are not destroyed. */
+/* run_stats.c: what --stats has, as it is now; vCPUs may run, but are not destroyed. NULL without memory. */
+struct json_t *run_stats_report(struct run *run);
+/* Write it. 0 or -errno. */
 int run_stats_write(struct run *run, const char *path);
 /* KVM's count of exits, all vCPUs together. */
 uint64_t run_stats_exits(const struct run *run);
+
+/* run_control.c: --control. 0, or -errno with a message in err. */
+int run_control_create(struct run *run, char *err, unsigned int errlen);
+void run_control_destroy(struct run *run);
 
 /* run_hypercalls.c: what calls of the guest need. 0, or -errno with a message in err. */
 int run_hypercalls_create(struct run *run, char *err, unsigned int errlen);

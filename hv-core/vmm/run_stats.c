@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "hypercall.h"
 #include "kvm_stats.h"
 #include "proc_kib.h"
 #include "pv_monitor.h"
@@ -17,7 +18,7 @@
 #include "vcpu.h"
 
 static const char *const reason_names[] = {
-	[STOP_NONE] = "none",
+	[STOP_NONE] = "running",
 	[STOP_POWEROFF] = "poweroff",
 	[STOP_RESET] = "reset",
 	[STOP_GUEST_CRASH] = "guest-crash",
@@ -117,11 +118,12 @@ static double seconds(struct timeval tv)
 	return (double)tv.tv_sec + (double)tv.tv_usec / 1e6;
 }
 
-static json_t *marks_array(const struct run *run)
+static json_t *marks_array(struct run *run)
 {
 	json_t *array = json_array();
 	unsigned int i;
 
+	pthread_mutex_lock(&run->mark_lock);
 	for (i = 0; i < run->nr_marks; i++) {
 		const struct run_mark *mark = &run->mark[i];
 
@@ -130,12 +132,32 @@ static json_t *marks_array(const struct run *run)
 						       (double)(mark->ns - run->started_ns) / 1e9, "exits",
 						       (json_int_t)mark->exits));
 	}
+	pthread_mutex_unlock(&run->mark_lock);
 	return array;
 }
 
 static void add_count(json_t *object, const char *name, uint64_t count)
 {
 	json_object_set_new(object, name, json_integer((json_int_t)count));
+}
+
+static json_t *calls_object(const struct hypercalls *h)
+{
+	json_t *object = json_object();
+	const char *name;
+	uint64_t count;
+
+	for (uint32_t nr = 0; hypercalls_count(h, &nr, &name, &count); nr++)
+		if (count)
+			add_count(object, name, count);
+	return object;
+}
+
+static json_t *events_object(const struct hypercalls *h)
+{
+	struct hypercall_events events = hypercalls_events(h);
+
+	return json_pack("{s:I, s:I}", "raised", (json_int_t)events.raised, "upcalls", (json_int_t)events.upcalls);
 }
 
 /* The counters lie in the monitor's memory; whatever is in there, these are numbers. */
@@ -153,6 +175,9 @@ static json_t *pv_object(const struct vm *vm, unsigned int vcpu)
 
 	add_count(object, "calls", c->calls);
 	add_count(object, "forwarded", c->forwarded);
+	add_count(object, "syscalls", c->syscalls);
+	add_count(object, "interrupts", c->interrupts);
+	add_count(object, "interrupts_dropped", c->interrupts_dropped);
 	for (i = 0; i < MONITOR_EXCEPTIONS; i++) {
 		snprintf(text, sizeof(text), "%u", i);
 		if (c->delivered[i])
@@ -174,16 +199,16 @@ static json_t *pv_object(const struct vm *vm, unsigned int vcpu)
 	return object;
 }
 
-static json_t *make_report(struct run *run)
+json_t *run_stats_report(struct run *run)
 {
 	struct vm *vm = &run->vm;
-	json_t *top = json_object(), *counters = json_object(), *calls;
+	json_t *top = json_object(), *counters = json_object(), *unclaimed;
 	struct rusage usage;
 	uint64_t hypercalls = 0;
 	unsigned int i;
 
 	for (i = 0; i < vm->m.nr_vcpus; i++) {
-		hypercalls += vm->vcpu[i]->hypercalls;
+		hypercalls += __atomic_load_n(&vm->vcpu[i]->hypercalls, __ATOMIC_RELAXED);
 		if (vm->vcpu[i]->stats_fd >= 0)
 			kvm_stats_each(vm->vcpu[i]->stats_fd, sum_counter, counters);
 	}
@@ -202,8 +227,10 @@ static json_t *make_report(struct run *run)
 	json_object_set_new(top, "exits_to_vmm", exits_to_vmm(vm));
 	json_object_set_new(top, "kvm", counters);
 	json_object_set_new(top, "hypercalls", json_integer((json_int_t)hypercalls));
-	calls = json_pack("{s:I, s:I}", "pio", (json_int_t)vm->m.pio.unclaimed, "mmio", (json_int_t)vm->m.mmio.unclaimed);
-	json_object_set_new(top, "unclaimed", calls);
+	json_object_set_new(top, "calls", calls_object(vm->m.hypercall));
+	json_object_set_new(top, "events", events_object(vm->m.hypercall));
+	unclaimed = json_pack("{s:I, s:I}", "pio", (json_int_t)vm->m.pio.unclaimed, "mmio", (json_int_t)vm->m.mmio.unclaimed);
+	json_object_set_new(top, "unclaimed", unclaimed);
 	json_object_set_new(top, "memory", memory_object(&vm->m.gmem));
 	json_object_set_new(top, "marks", marks_array(run));
 	/* One vCPU so far. */
@@ -214,7 +241,7 @@ static json_t *make_report(struct run *run)
 
 int run_stats_write(struct run *run, const char *path)
 {
-	json_t *report = make_report(run);
+	json_t *report = run_stats_report(run);
 	int fd, ret = 0;
 
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);

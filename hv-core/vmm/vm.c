@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "hypercall.h"
 #include "pci.h"
 #include "pv_monitor.h"
 #include "vcpu.h"
@@ -178,12 +179,24 @@ static void vm_stop(struct machine *m, enum stop_reason reason, const char *text
 	}
 }
 
+static uint64_t vm_guest_clock(struct machine *m)
+{
+	struct kvm_clock_data data = { 0 };
+
+	/* Every KVM that can run a guest of ours has it. */
+	if (ioctl(vm_of_machine(m)->fd, KVM_GET_CLOCK, &data) < 0)
+		machine_stop(m, STOP_HOST_ERROR, "KVM_GET_CLOCK failed: %s", strerror(errno));
+	return data.clock;
+}
+
 static const struct machine_ops vm_machine_ops = {
 	.irq_set = vm_irq_set,
 	.msi_send = vm_msi_send,
 	.msi_bind = vm_msi_bind,
 	.msi_unbind = vm_msi_unbind,
 	.doorbell = vm_doorbell,
+	.event_raise = hypercall_event_raise,
+	.guest_clock = vm_guest_clock,
 	.stop = vm_stop,
 };
 

@@ -123,8 +123,13 @@ static int __init bus_init(void)
 	err = pvn_pci_init();
 	if (err)
 		goto bus_unregister;
+	err = pvn_port_init();
+	if (err)
+		goto pci_exit;
 	return 0;
 
+pci_exit:
+	pvn_pci_exit();
 bus_unregister:
 	bus_unregister(&pvn_bus);
 hypercall_exit:
@@ -135,6 +140,7 @@ module_init(bus_init);
 
 static void __exit bus_exit(void)
 {
+	pvn_port_exit();
 	pvn_pci_exit();
 	bus_unregister(&pvn_bus);
 	pvn_hypercall_exit();

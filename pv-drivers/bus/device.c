@@ -152,6 +152,8 @@ int pvn_device_attach(struct pvn_device *pdev, u64 features)
 		attach->queue[i].cq_order = q->cq_order;
 		attach->queue[i].vector = q->vector;
 	}
+	if (pdev->ops->attach)
+		pdev->ops->attach(pdev, attach);
 	pdev->accepted = features;
 	clear_bit(PVN_DEVICE_DEAD, &pdev->state);
 	set_bit(PVN_DEVICE_ATTACHED, &pdev->state);

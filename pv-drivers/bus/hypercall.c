@@ -33,6 +33,8 @@ static s64 hypercall_enter(u64 nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a
 	register u64 r9 asm("r9") = a5;
 	s64 result;
 
+	if (pvn_kernel_calls())
+		return pvn_kernel_call(nr, a0, a1, a2, a3, a4, a5);
 	/* A direct call: nothing for the CPU to predict, so no retpoline is lost. */
 	asm volatile("call pvn_hypercall_page"
 		     : "=a" (result), ASM_CALL_CONSTRAINT
@@ -146,7 +148,7 @@ static void features_accept(void)
 
 static void hypercall_restore(void)
 {
-	if (!host.calls_usable || !host.page_port)
+	if (!host.calls_usable || pvn_kernel_calls())
 		return;
 	if (hypercall_page_register())
 		WRITE_ONCE(host.calls_usable, false);
@@ -196,8 +198,11 @@ int pvn_hypercall_init(void)
 	cpuid(host.base + PVN_CPUID_LEAF_FEATURES, &host.offered[0], &host.offered[1],
 	      &host.offered[2], &host.offered[3]);
 	host.accepted[0] = host.offered[0] & PVN_FEATURES_WANTED;
+	if (pvn_kernel_calls()) {
+		WRITE_ONCE(host.calls_usable, true);
+		return 0;
+	}
 	cpuid(host.base + PVN_CPUID_LEAF_TRANSPORT, &host.page_port, &port, &unused, &unused);
-	/* In pv mode the kernel itself registered its page at boot; a module has none there. */
 	if (host.mode != PVN_CPUID_MODE_HVM || !host.page_port || host.page_port > 0xfffc) {
 		pr_info("paravane: the host offers no hypercall page to modules\n");
 		return 0;
@@ -216,7 +221,7 @@ int pvn_hypercall_init(void)
 
 void pvn_hypercall_exit(void)
 {
-	if (!host.calls_usable)
+	if (!host.calls_usable || pvn_kernel_calls())
 		return;
 	unregister_syscore(&hypercall_syscore);
 	WRITE_ONCE(host.calls_usable, false);

@@ -7,6 +7,11 @@
 
 #include <pvn_bus.h>
 #include <pvn_call.h>
+#include <pvn_probe.h>
+
+#ifdef PVN_HAVE_PARAVANE_GUEST
+#include <asm/paravane.h>
+#endif
 
 /* bus.c */
 extern struct bus_type pvn_bus;
@@ -26,6 +31,10 @@ void pvn_device_unbound(struct pvn_device *pdev);
 int pvn_pci_init(void);
 void pvn_pci_exit(void);
 
+/* port.c */
+int pvn_port_init(void);
+void pvn_port_exit(void);
+
 /* hypercall.c, hypercall_page.S */
 int pvn_hypercall_init(void);
 void pvn_hypercall_exit(void);
@@ -34,5 +43,24 @@ extern char pvn_hypercall_page[];
 /* sysfs.c */
 extern const struct attribute_group *pvn_bus_groups[];
 extern const struct attribute_group *pvn_device_groups[];
+
+/* In pv mode the kernel has a hypercall page and has accepted features before a module comes. */
+static inline bool pvn_kernel_calls(void)
+{
+#ifdef PVN_HAVE_PARAVANE_GUEST
+	return paravane_guest();
+#else
+	return false;
+#endif
+}
+
+static inline s64 pvn_kernel_call(u64 nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
+{
+#ifdef PVN_HAVE_PARAVANE_GUEST
+	return paravane_call(nr, a0, a1, a2, a3, a4, a5);
+#else
+	return -PVN_ENOSYS;
+#endif
+}
 
 #endif /* PVN_BUS_INTERNAL_H */

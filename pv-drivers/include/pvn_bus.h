@@ -40,6 +40,8 @@ struct pvn_transport_ops {
 	u32 (*read)(struct pvn_device *pdev, u32 reg);
 	void (*write)(struct pvn_device *pdev, u32 reg, u32 value);
 	void (*doorbell)(struct pvn_device *pdev, u32 queue);
+	/* Optional: put the transport's own numbers in place of the queues' vectors. */
+	void (*attach)(struct pvn_device *pdev, struct pvn_attach *attach);
 	/* Up to nr vectors, 2 or more: how many there are, or -errno. */
 	int (*vectors_alloc)(struct pvn_device *pdev, unsigned int nr);
 	void (*vectors_free)(struct pvn_device *pdev);

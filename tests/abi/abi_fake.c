@@ -48,8 +48,14 @@ static void fake_stop(struct machine *m, enum stop_reason reason, const char *te
 	snprintf(fake->stop_text, sizeof(fake->stop_text), "%s", text);
 }
 
+static uint64_t fake_guest_clock(struct machine *m)
+{
+	return ((struct fake *)m)->guest_clock_start + loop_now_ns();
+}
+
 static const struct machine_ops machine_ops = {
 	.msi_send = fake_msi_send,
+	.guest_clock = fake_guest_clock,
 	.stop = fake_stop,
 };
 

@@ -32,6 +32,8 @@ struct fake {
 	char stop_text[512];
 	unsigned int crashes;
 
+	uint64_t guest_clock_start; /* in pv mode: its clock when the host's monotonic one was 0 */
+
 	unsigned int nr_msis;
 	struct {
 		uint64_t addr;

@@ -110,7 +110,12 @@ static void device_info(void *opaque, struct pvn_ring_device *info)
 	info->type = PVN_PCI_DEVICE_BLOCK;
 }
 
-static const struct pv_device_ops device_ops = { device_command, device_notify, device_info };
+static uint32_t device_read(void *opaque, uint32_t offset)
+{
+	return offset;
+}
+
+static const struct pv_device_ops device_ops = { device_command, device_notify, device_read, device_info };
 
 static long quiet_write(void *opaque, const void *data, size_t len)
 {

@@ -34,8 +34,8 @@ TEST(described_in_pv_mode)
 	int64_t nr;
 
 	ASSERT_EQ(0, fake_init_pv(&fake));
-	EXPECT_EQ(PVN_F0_CPU | PVN_F0_MMU | PVN_F0_VCPU | PVN_F0_SCHED | PVN_F0_TIME | PVN_F0_CONSOLE | PVN_F0_MEMORY |
-			  PVN_F0_DEBUG,
+	EXPECT_EQ(PVN_F0_CPU | PVN_F0_MMU | PVN_F0_VCPU | PVN_F0_SCHED | PVN_F0_TIME | PVN_F0_EVENT | PVN_F0_RING |
+			  PVN_F0_CONSOLE | PVN_F0_MEMORY | PVN_F0_DEBUG,
 		  hypercalls_offered(fake.h, 0));
 	EXPECT_EQ(0, fake_call(&fake, PVN_HC_CORE_ACCEPT_FEATURES, PVN_ABI_VERSION, hypercalls_offered(fake.h, 0), 0, 0, 0, 0));
 	info = gmem_ptr(&fake.m.gmem, GPA(0x1000), sizeof(*info));
@@ -43,16 +43,14 @@ TEST(described_in_pv_mode)
 		if (!(info->flags & PVN_CALL_AVAILABLE))
 			continue;
 		available++;
-		EXPECT_NE(PVN_HC_MMU_ZONE_TRUST, nr);
 		EXPECT_NE(PVN_HC_MMU_POKE_SPACE, nr);
-		EXPECT_NE(PVN_HC_FAMILY_EVENT, PVN_HC_FAMILY(nr));
-		EXPECT_NE(PVN_HC_CPU_STACK_SET, nr);
+		EXPECT_NE(PVN_HC_CPU_IO_PRIVILEGE, nr);
 	}
 	EXPECT_LT(18, available);
 	EXPECT_EQ(PVN_HC_CPU_TRAP_TABLE, fake_call(&fake, PVN_HC_CORE_DESCRIBE, PVN_HC_CPU_TRAP_TABLE, 0x1000, 0, 0, 0, 0));
 	EXPECT_EQ(PVN_CALL_AVAILABLE, info->flags);
 	EXPECT_EQ(-PVN_ENOTSUP, fake_call(&fake, PVN_HC_CPU_TRAP_TABLE, 0x1000, 1, 0, 0, 0, 0));
-	EXPECT_EQ(-PVN_ENOTSUP, fake_call(&fake, PVN_HC_EVENT_ALLOC, 0, 0, 0, 0, 0, 0));
+	EXPECT_EQ(-PVN_ESTATE, fake_call(&fake, PVN_HC_EVENT_ALLOC, 0, 0, 0, 0, 0, 0));
 	fake_destroy(&fake);
 }
 

@@ -53,10 +53,16 @@ static void device_info(void *opaque, struct pvn_ring_device *info)
 	info->device = 77; /* not the device's to say */
 }
 
+static uint32_t device_read(void *opaque, uint32_t offset)
+{
+	return 0xf0000000 + offset;
+}
+
 static const struct pv_device_ops device_ops = {
 	.command = device_command,
 	.notify = device_notify,
 	.info = device_info,
+	.read = device_read,
 };
 
 FIXTURE_SETUP(ring)
@@ -96,6 +102,19 @@ TEST_F(ring, info)
 	EXPECT_EQ(-PVN_ENODEV, fake_call(f, PVN_HC_RING_INFO, 0xffffffff, INFO));
 	EXPECT_EQ(-PVN_EINVAL, fake_call(f, PVN_HC_RING_INFO, 0, INFO + 1));
 	EXPECT_EQ(-PVN_EFAULT, fake_call(f, PVN_HC_RING_INFO, 0, FAKE_RAM_END - 56));
+}
+
+TEST_F(ring, register_read)
+{
+	struct fake *f = &self->fake;
+
+	EXPECT_EQ(0xf0000000, fake_call(f, PVN_HC_RING_REGISTER_READ, 1, 0));
+	EXPECT_EQ(0xf0000ffc, fake_call(f, PVN_HC_RING_REGISTER_READ, 1, 0xffc));
+	for (uint32_t bad = 1; bad < 4; bad++)
+		EXPECT_EQ(-PVN_EINVAL, fake_call(f, PVN_HC_RING_REGISTER_READ, 1, bad));
+	EXPECT_EQ(-PVN_ERANGE, fake_call(f, PVN_HC_RING_REGISTER_READ, 1, 0x1000));
+	EXPECT_EQ(-PVN_ERANGE, fake_call(f, PVN_HC_RING_REGISTER_READ, 1, 0xfffffffc));
+	EXPECT_EQ(-PVN_ENODEV, fake_call(f, PVN_HC_RING_REGISTER_READ, 2, 0));
 }
 
 /* A command of device 1: the others stay untouched, and every error number of the interface passes. */

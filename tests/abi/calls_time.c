@@ -109,6 +109,39 @@ TEST_F(timing, timer_set)
 	EXPECT_EQ(true, wait_pending(f, self->page, self->port, 5000));
 }
 
+/* In pv mode both are on the clock that the guest reads by itself, wherever that stands. */
+TEST(pv_mode_clock)
+{
+	static const int64_t ahead[] = { 0, 3600 * 1000 * MS, -2 * MS };
+	struct fake fake, *f = &fake;
+
+	for (unsigned int i = 0; i < sizeof(ahead) / sizeof(ahead[0]); i++) {
+		struct pvn_event_page *page;
+		int64_t now;
+
+		ASSERT_EQ(0, fake_init_pv(f));
+		f->guest_clock_start = (uint64_t)ahead[i];
+		ASSERT_EQ(0, fake_accept_all(f));
+		page = fake_ptr(f, PAGE, sizeof(*page));
+		memset(page, 0, sizeof(*page));
+		ASSERT_EQ(0, fake_call(f, PVN_HC_EVENT_PAGE_REGISTER, PAGE));
+		ASSERT_EQ(1, fake_call(f, PVN_HC_EVENT_ALLOC, 0));
+		now = fake_call(f, PVN_HC_TIME_CLOCK);
+		EXPECT_LE(0, now - ahead[i] - (int64_t)loop_now_ns() + 1000 * MS);
+		EXPECT_GE(0, now - ahead[i] - (int64_t)loop_now_ns());
+		EXPECT_EQ(0, fake_call(f, PVN_HC_TIME_TIMER_SET, now + 20 * MS, 1));
+		EXPECT_EQ(true, wait_pending(f, page, 1, 5000));
+		EXPECT_LE(now + 20 * MS, fake_call(f, PVN_HC_TIME_CLOCK));
+		page->pending[0] = 0;
+		EXPECT_EQ(0, fake_call(f, PVN_HC_TIME_TIMER_SET, 0, 1));
+		EXPECT_EQ(true, wait_pending(f, page, 1, 5000));
+		EXPECT_EQ(0, fake_call(f, PVN_HC_TIME_TIMER_SET, ~0ull, 1));
+		page->pending[0] = 0;
+		EXPECT_EQ(false, wait_pending(f, page, 1, 20));
+		fake_destroy(f);
+	}
+}
+
 TEST_F(timing, timer_set_bad_port)
 {
 	struct fake *f = &self->fake;

@@ -124,12 +124,25 @@ static void fake_stop(struct machine *m, enum stop_reason reason, const char *te
 	pthread_mutex_unlock(&f->lock);
 }
 
+static void fake_event_raise(struct machine *m, uint32_t port)
+{
+	struct fake_machine *f = fake_of(m);
+
+	pthread_mutex_lock(&f->lock);
+	if (port < FAKE_PORTS)
+		f->raised[port]++;
+	else
+		f->raised_elsewhere++;
+	pthread_mutex_unlock(&f->lock);
+}
+
 static const struct machine_ops fake_ops = {
 	.irq_set = fake_irq_set,
 	.msi_send = fake_msi_send,
 	.msi_bind = fake_msi_bind,
 	.msi_unbind = fake_msi_unbind,
 	.doorbell = fake_doorbell,
+	.event_raise = fake_event_raise,
 	.stop = fake_stop,
 };
 

@@ -24,6 +24,7 @@
 #define FAKE_MAX_MSI 1024
 #define FAKE_MAX_ROUTES 256
 #define FAKE_MAX_DOORBELLS 256
+#define FAKE_PORTS 64
 
 struct fake_msi {
 	uint64_t addr;
@@ -59,6 +60,9 @@ struct fake_machine {
 	unsigned int nr_msi;
 	struct fake_route route[FAKE_MAX_ROUTES];
 	bool fail_msi_bind; /* refuse new bindings, as a kernel without free routes does */
+
+	unsigned int raised[FAKE_PORTS]; /* event ports: how often */
+	unsigned int raised_elsewhere;
 
 	struct fake_doorbell doorbell[FAKE_MAX_DOORBELLS];
 	unsigned int nr_doorbells;

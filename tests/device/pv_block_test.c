@@ -132,7 +132,9 @@ TEST_F(block, attach_checks_every_field)
 	WRONG(PVN_ERANGE, a->nr_queues = 3);
 	WRONG(PVN_ERANGE, a->nr_queues = 0xffffffff);
 	WRONG(PVN_EVERSION, a->features = 1ull << 63);
-	WRONG(PVN_EINVAL, a->reserved[5] = 1);
+	WRONG(PVN_EINVAL, a->reserved[4] = 1);
+	WRONG(PVN_EINVAL, a->reserved0 = 1);
+	WRONG(PVN_EINVAL, a->config_port = 1);
 	WRONG(PVN_EINVAL, a->queue[1].ring_addr += 32);
 	WRONG(PVN_EFAULT, a->queue[1].ring_addr = PVD_RAM);
 	WRONG(PVN_EFAULT, a->queue[1].ring_addr = PVD_RAM - 64);

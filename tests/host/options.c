@@ -238,7 +238,15 @@ TEST(modes)
 	ASSERT_EQ(0, parse(&opt, "--kernel k --mode hvm --cpus 2"));
 	EXPECT_FALSE(opt.pv);
 	ASSERT_EQ(0, parse(&opt, "--kernel k --mode pv"));
+	ASSERT_EQ(0, parse(&opt, "--kernel k --mode pv --disk file=null --net user --console pv"));
 	EXPECT_TRUE(opt.pv);
+	EXPECT_FALSE(opt.pv_trusted);
+	ASSERT_EQ(0, parse(&opt, "--kernel k --pv-tables trusted --mode pv"));
+	EXPECT_TRUE(opt.pv_trusted);
+	ASSERT_EQ(0, parse(&opt, "--kernel k --pv-tables validated --mode pv"));
+	EXPECT_FALSE(opt.pv_trusted);
+	EXPECT_EQ(-EINVAL, parse(&opt, "--kernel k --pv-tables trusted"));
+	EXPECT_NE(NULL, strstr(err, "--mode pv"));
 }
 
 TEST(every_flag_that_does_not_repeat_is_refused_twice)
@@ -251,7 +259,7 @@ TEST(every_flag_that_does_not_repeat_is_refused_twice)
 		const char *value = !spec->arg ? NULL : !strcmp(spec->name, "memory") ? "512" : !strcmp(spec->name, "cpus") ? "1" :
 			!strcmp(spec->name, "kvm-features") ? "all" : !strcmp(spec->name, "console") ? "uart" :
 			!strcmp(spec->name, "mode") ? "hvm" : !strcmp(spec->name, "escape") ? "none" : !strcmp(spec->name, "unpack") ? "host" :
-			!strcmp(spec->name, "on-reset") ? "exit" : "x";
+			!strcmp(spec->name, "on-reset") ? "exit" : !strcmp(spec->name, "pv-tables") ? "trusted" : "x";
 		char line[256];
 
 		if (spec->repeats || !strcmp(spec->name, "help"))
@@ -277,9 +285,9 @@ TEST(lines_refused)
 		{ "--kernel k --cpus -1", "1 to 8" },
 		{ "--kernel k --mode xen", "hvm or pv" },
 		{ "--kernel k --mode pv --cpus 2", "one vCPU" },
-		{ "--kernel k --disk file=null --mode pv", "no devices" },
-		{ "--mode pv --kernel k --net user", "no devices" },
-		{ "--mode pv --kernel k --console pv", "no devices" },
+		{ "--kernel k --disk file=null,if=ide --mode pv", "no PCI" },
+		{ "--kernel k --disk file=null,if=ide --disk file=null --mode pv", "no PCI" },
+		{ "--mode pv --kernel k --net user,if=e1000", "no PCI" },
 		{ "--kernel k --console vga", "uart or pv" },
 		{ "--kernel k --on-reset maybe", "exit or restart" },
 		{ "--kernel k --turbo", "no option --turbo" },

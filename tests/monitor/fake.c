@@ -101,6 +101,54 @@ void arch_wrmsr(uint32_t msr, uint64_t value)
 		abort();
 }
 
+int arch_wrmsr_try(uint32_t msr, uint64_t value)
+{
+	if (msr != 0x4b564d01)
+		abort();
+	fake.clock_msr = value;
+	return fake.no_clock ? -1 : 0;
+}
+
+void arch_sleep(void)
+{
+	fake.sleeps++;
+	if (!fake.wakes_with)
+		abort();
+	/* Also when its handler has gone: it is what ends the sleep. */
+	fake.v.waiting[fake.wakes_with / 64] |= 1ull << fake.wakes_with % 64;
+}
+
+uint32_t arch_apic_read(unsigned int reg)
+{
+	return fake.apic[reg / 16];
+}
+
+void arch_apic_write(unsigned int reg, uint32_t value)
+{
+	fake.apic[reg / 16] = value;
+	fake.eois += reg == 0xb0;
+}
+
+void arch_gate_open(unsigned int vector, bool open)
+{
+	fake.open_gates[vector / 64] &= ~(1ull << vector % 64);
+	fake.open_gates[vector / 64] |= (uint64_t)open << vector % 64;
+}
+
+/* As hardware: the base is the descriptor's, spread over it. */
+uint64_t arch_gs_load(uint16_t selector)
+{
+	uint64_t d = fake.v.gdt[selector >> 3];
+
+	fake.gs_selector = selector;
+	return (d >> 16 & 0xffffff) | (d >> 32 & 0xff000000);
+}
+
+uint64_t arch_take_dr6(void)
+{
+	return fake.dr6;
+}
+
 uint64_t arch_read_cr2(void)
 {
 	return fake.cr2;

@@ -28,6 +28,11 @@ struct fake {
 	uint64_t vmm_nr, vmm_args[PVN_HYPERCALL_ARGS];
 	int64_t vmm_result;
 	unsigned int vmm_calls, halts, outs;
+	unsigned int sleeps, eois, wakes_with; /* the vector that ends a sleep; 0: none, and the test is over */
+	uint32_t apic[0x40]; /* registers by offset / 16, as last written */
+	uint64_t open_gates[4], clock_msr;
+	bool no_clock;
+	uint64_t dr6, gs_selector, kernel_gs;
 	uint16_t port;
 	uint32_t port_value;
 };

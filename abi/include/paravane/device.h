@@ -8,6 +8,9 @@
  *	BAR 2	I/O, 64 bytes	doorbells: a 32-bit write of any value to offset 4 * q kicks queue q
  * MSI-X vector 0 tells of a change of status or configuration; a queue uses the vector that its descriptor names.
  *
+ * In pv mode there is no PCI: the ring calls read the register file and carry the commands and doorbells, and event
+ * ports take the place of vectors.
+ *
  * All of a device's queues are attached by one command, from one structure in guest memory which the host copies
  * once. The guest writes ATTACH_ADDR, then COMMAND; the write returns when the command is done, and STATUS and
  * ERROR are valid then. After DETACH or a finished QUIESCE the host touches no ring and no guest buffer of it.
@@ -69,7 +72,7 @@ struct pvn_queue_desc {
 	pvn_u64 ring_addr;	/* guest-physical address of struct pvn_ring_header, 64-byte aligned */
 	pvn_u16 sq_order;	/* PVN_RING_ORDER_MIN … PVN_REG_MAX_ORDER */
 	pvn_u16 cq_order;	/* sq_order or more, up to PVN_REG_MAX_ORDER */
-	pvn_u16 vector;		/* MSI-X vector for completions */
+	pvn_u16 vector;		/* for completions: MSI-X vector; in pv mode event port, 0 for none */
 	pvn_u16 flags;		/* zero */
 	pvn_u64 reserved[2];	/* zero */
 };
@@ -80,7 +83,9 @@ struct pvn_attach {
 	pvn_u32 version;	/* PVN_DEVICE_VERSION of the driver; another major is PVN_EVERSION */
 	pvn_u32 nr_queues;	/* 1 … PVN_REG_MAX_QUEUES */
 	pvn_u64 features;	/* a subset of PVN_REG_FEATURES */
-	pvn_u64 reserved[6];	/* zero */
+	pvn_u32 config_port;	/* in pv mode: event port for changes of status and configuration, 0 for none; else zero */
+	pvn_u32 reserved0;	/* zero */
+	pvn_u64 reserved[5];	/* zero */
 	struct pvn_queue_desc queue[PVN_DEVICE_MAX_QUEUES]; /* those from nr_queues on are not read */
 };
 PVN_ASSERT_SIZE(struct pvn_attach, 64 + 32 * PVN_DEVICE_MAX_QUEUES);

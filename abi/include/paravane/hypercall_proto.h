@@ -58,22 +58,10 @@ static inline pvn_s64 pvn_cpu_trap_return(void)
 	return pvn_hypercall0(PVN_HC_CPU_TRAP_RETURN);
 }
 
-/* kernel stack for traps out of user mode */
-static inline pvn_s64 pvn_cpu_stack_set(pvn_u64 stack)
-{
-	return pvn_hypercall1(PVN_HC_CPU_STACK_SET, stack);
-}
-
 /* where system calls of user mode arrive */
 static inline pvn_s64 pvn_cpu_syscall_entry(pvn_u64 entry64, pvn_u64 entry32)
 {
 	return pvn_hypercall2(PVN_HC_CPU_SYSCALL_ENTRY, entry64, entry32);
-}
-
-/* load a global descriptor table */
-static inline pvn_s64 pvn_cpu_gdt_load(pvn_u64 table, pvn_u32 count)
-{
-	return pvn_hypercall2(PVN_HC_CPU_GDT_LOAD, table, count);
 }
 
 /* load or drop a local descriptor table */
@@ -82,7 +70,7 @@ static inline pvn_s64 pvn_cpu_ldt_load(pvn_u64 table, pvn_u32 count)
 	return pvn_hypercall2(PVN_HC_CPU_LDT_LOAD, table, count);
 }
 
-/* change one descriptor of the global table */
+/* change one of the guest's descriptors in the global table */
 static inline pvn_s64 pvn_cpu_descriptor_write(pvn_u32 index, pvn_u64 value)
 {
 	return pvn_hypercall2(PVN_HC_CPU_DESCRIPTOR_WRITE, index, value);
@@ -134,6 +122,18 @@ static inline pvn_s64 pvn_cpu_debug_write(pvn_u32 reg, pvn_u64 value)
 static inline pvn_s64 pvn_cpu_io_privilege(pvn_u32 level)
 {
 	return pvn_hypercall1(PVN_HC_CPU_IO_PRIVILEGE, level);
+}
+
+/* load user mode's GS selector */
+static inline pvn_s64 pvn_cpu_gs_select(pvn_u32 selector)
+{
+	return pvn_hypercall1(PVN_HC_CPU_GS_SELECT, selector);
+}
+
+/* take the interrupts that wait */
+static inline pvn_s64 pvn_cpu_interrupt_take(void)
+{
+	return pvn_hypercall0(PVN_HC_CPU_INTERRUPT_TAKE);
 }
 
 /* make a range part of the table zone */
@@ -405,6 +405,12 @@ static inline pvn_s64 pvn_ring_resume(pvn_u32 device)
 static inline pvn_s64 pvn_ring_notify(pvn_u32 device, pvn_u32 queue)
 {
 	return pvn_hypercall2(PVN_HC_RING_NOTIFY, device, queue);
+}
+
+/* read a word of a device's register file */
+static inline pvn_s64 pvn_ring_register_read(pvn_u32 device, pvn_u32 offset)
+{
+	return pvn_hypercall2(PVN_HC_RING_REGISTER_READ, device, offset);
 }
 
 /* write bytes to the machine's console */

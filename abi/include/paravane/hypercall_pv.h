@@ -17,6 +17,12 @@
 #define PVN_BASE_GS_KERNEL 1
 #define PVN_BASE_GS_USER 2
 
+#define PVN_CLOCK_STABLE 0x1  /* the same on every vCPU */
+#define PVN_CLOCK_STOPPED 0x2 /* the machine stood still since the last look */
+
+#define PVN_PV_GDT_FIRST 12 /* the guest's entries of the global descriptor table */
+#define PVN_PV_GDT_LAST 15
+
 #define PVN_MMU_TABLE_KERNEL 0x1 /* flags: for kernel mode; below level 4, a table of the upper half */
 #define PVN_MMU_UPDATE_MAX 512
 #define PVN_MMU_SET 0  /* op: entry = value */
@@ -37,14 +43,14 @@ PVN_ASSERT_OFFSET(struct pvn_trap_entry, handler, 8);
 
 /*
  * What the host pushes on the guest's stack, aligned to 16 bytes first, when it enters a trap handler: an error code
- * where hardware has one, then this. writer: host.
+ * where hardware has one, then this. The entry of system calls has it too. writer: host.
  */
 struct pvn_trap_frame {
 	pvn_u64 rip;
-	pvn_u64 cs;		/* PVN_PV_KERNEL_CS: the trap came from kernel mode */
+	pvn_u64 cs;		/* PVN_PV_KERNEL_CS: it came from kernel mode; with level 3 in it: from user mode */
 	pvn_u64 rflags;		/* bit 9 is the virtual interrupt flag */
 	pvn_u64 rsp;
-	pvn_u64 ss;		/* PVN_PV_KERNEL_SS */
+	pvn_u64 ss;		/* PVN_PV_KERNEL_SS, PVN_PV_REAL_SS */
 };
 PVN_ASSERT_SIZE(struct pvn_trap_frame, 40);
 PVN_ASSERT_OFFSET(struct pvn_trap_frame, rip, 0);
@@ -69,18 +75,54 @@ PVN_ASSERT_OFFSET(struct pvn_return_frame, r11, 8);
 PVN_ASSERT_OFFSET(struct pvn_return_frame, rax, 16);
 PVN_ASSERT_OFFSET(struct pvn_return_frame, trap, 24);
 
+/*
+ * Nanoseconds on the clock of time.clock: the time stamp counter's distance from tsc_timestamp, shifted left by tsc_shift
+ * (right when it is negative), times tsc_to_system_mul, right by 32, plus system_time. The layout is that of kvmclock, and
+ * so is the way to read it: `version` is odd while the rest is written, and the same before and after a good reading.
+ * writer: host.
+ */
+struct pvn_clock {
+	pvn_u32 version;
+	pvn_u32 pad0;
+	pvn_u64 tsc_timestamp;
+	pvn_u64 system_time;
+	pvn_u32 tsc_to_system_mul;
+	pvn_s8 tsc_shift;
+	pvn_u8 flags;		/* PVN_CLOCK_* */
+	pvn_u8 pad[2];
+};
+PVN_ASSERT_SIZE(struct pvn_clock, 32);
+PVN_ASSERT_OFFSET(struct pvn_clock, version, 0);
+PVN_ASSERT_OFFSET(struct pvn_clock, pad0, 4);
+PVN_ASSERT_OFFSET(struct pvn_clock, tsc_timestamp, 8);
+PVN_ASSERT_OFFSET(struct pvn_clock, system_time, 16);
+PVN_ASSERT_OFFSET(struct pvn_clock, tsc_to_system_mul, 24);
+PVN_ASSERT_OFFSET(struct pvn_clock, tsc_shift, 28);
+PVN_ASSERT_OFFSET(struct pvn_clock, flags, 29);
+PVN_ASSERT_OFFSET(struct pvn_clock, pad, 30);
+
 /* vcpu.info_register: the start of the page; the rest of it is the host's, zero. */
 struct pvn_vcpu_info {
 	pvn_u32 interrupts_on;	/* writer: guest and host: the virtual interrupt flag, 0 or 1 */
 	pvn_u32 pending;	/* writer: host: not zero when an interrupt waits for interrupts_on */
 	pvn_u64 fault_address;	/* writer: host: of the last page fault delivered; what CR2 is on hardware */
-	pvn_u64 reserved[6];	/* zero */
+	/*
+	 * writer: guest: top of the stack for everything that comes out of user mode; what TSS.RSP0 is on hardware.
+	 * 16-byte aligned, in the kernel half. Read at each entry.
+	 */
+	pvn_u64 kernel_stack;
+	pvn_u64 reserved0[5];	/* zero */
+	struct pvn_clock clock;	/* writer: host */
+	pvn_u64 reserved1[4];	/* zero */
 };
-PVN_ASSERT_SIZE(struct pvn_vcpu_info, 64);
+PVN_ASSERT_SIZE(struct pvn_vcpu_info, 128);
 PVN_ASSERT_OFFSET(struct pvn_vcpu_info, interrupts_on, 0);
 PVN_ASSERT_OFFSET(struct pvn_vcpu_info, pending, 4);
 PVN_ASSERT_OFFSET(struct pvn_vcpu_info, fault_address, 8);
-PVN_ASSERT_OFFSET(struct pvn_vcpu_info, reserved, 16);
+PVN_ASSERT_OFFSET(struct pvn_vcpu_info, kernel_stack, 16);
+PVN_ASSERT_OFFSET(struct pvn_vcpu_info, reserved0, 24);
+PVN_ASSERT_OFFSET(struct pvn_vcpu_info, clock, 64);
+PVN_ASSERT_OFFSET(struct pvn_vcpu_info, reserved1, 96);
 
 /* mmu.update. writer: guest. */
 struct pvn_mmu_update {

@@ -15,6 +15,7 @@
 #include <linux/build_bug.h>
 #include <linux/stddef.h>
 typedef __u8 pvn_u8;
+typedef __s8 pvn_s8;
 typedef __u16 pvn_u16;
 typedef __u32 pvn_u32;
 typedef __s32 pvn_s32;
@@ -24,6 +25,7 @@ typedef __s64 pvn_s64;
 #include <stddef.h>
 #include <stdint.h>
 typedef uint8_t pvn_u8;
+typedef int8_t pvn_s8;
 typedef uint16_t pvn_u16;
 typedef uint32_t pvn_u32;
 typedef int32_t pvn_s32;

@@ -32,12 +32,12 @@ pv_start:
 	call	pv_main
 	ud2
 
-/* Handlers of exceptions, 16 bytes apart: each pushes an error code where there is none, then its number. */
+/* Handlers of exceptions and interrupts, 16 bytes apart: each pushes an error code where there is none, then its number. */
 	.balign	16
 	.globl	pv_trap_entries
 pv_trap_entries:
 	.set	vector, 0
-	.rept	32
+	.rept	256
 	.balign	16
 	.if	!(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30)
 	pushq	$0
@@ -63,6 +63,8 @@ trap_common:
 	pushq	%r13
 	pushq	%r14
 	pushq	%r15
+	testb	$3, 144(%rsp)
+	jnz	pv_user_back
 	movq	%rsp, %rdi
 	cld
 	call	pv_trap

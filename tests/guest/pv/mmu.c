@@ -43,8 +43,15 @@ static volatile uint64_t *direct(uint64_t gpa)
 	return (volatile uint64_t *)(PVN_PV_DIRECT_MAP + gpa);
 }
 
+/* Tables are written directly, in memory like any other. */
+static bool trusted;
+
 static int64_t set(uint64_t table, unsigned int index, uint64_t value)
 {
+	if (trusted) {
+		direct(table)[index] = value;
+		return 0;
+	}
 	return pvn_mmu_entry_set(table + 8 * index, value);
 }
 
@@ -67,6 +74,15 @@ static void test_zone(void)
 	pv_equal(-PVN_EFAULT, pvn_core_describe(0, ZONE), "nor write there");
 	pv_equal(-PVN_EFAULT, pvn_memory_release(ZONE, 4096), "nor take it away");
 	pv_equal(-PVN_EFAULT, pvn_core_multicall(ZONE, 1, 0), "nor the monitor's write there");
+}
+
+static int64_t fill(uint64_t table, unsigned int count)
+{
+	if (!trusted)
+		return pvn_mmu_table_fill(table, 0, count, pv_gpa(values));
+	for (unsigned int i = 0; i < count; i++)
+		set(table, i, values[i]);
+	return 0;
 }
 
 static int64_t make_tables(void)
@@ -96,10 +112,10 @@ static int64_t fill_tables(void)
 
 	for (at = text; at < (uint64_t)pv_end; at += 4096)
 		values[n++] = pv_gpa((void *)at) | P | U | (at < (uint64_t)pv_data ? 0 : W | NX);
-	ret = pvn_mmu_table_fill(K1_IMAGE, 0, n, pv_gpa(values));
+	ret = fill(K1_IMAGE, n);
 	for (n = 0; n < RAM_CHUNKS; n++)
-		values[n] = n * ZONE_BYTES | P | U | NX | LARGE | (n * ZONE_BYTES == ZONE ? 0 : W);
-	ret |= pvn_mmu_table_fill(K2_DIRECT, 0, n, pv_gpa(values));
+		values[n] = n * ZONE_BYTES | P | U | NX | LARGE | (n * ZONE_BYTES == ZONE && !trusted ? 0 : W);
+	ret |= fill(K2_DIRECT, n);
 	ret |= set(K3_DIRECT, 0, K2_DIRECT | LINK);
 	ret |= set(K4, PVN_PV_DIRECT_MAP >> 39 & 511, K3_DIRECT | LINK);
 	ret |= set(K2_IMAGE, text >> 21 & 511, K1_IMAGE | LINK);
@@ -219,6 +235,39 @@ void pv_mmu_suite(void)
 	test_mapping();
 	test_own_tables();
 	test_reuse();
+}
+
+int64_t pv_mmu_switch(bool user)
+{
+	return pvn_mmu_space_switch(K4, user ? U4 : 0, 0);
+}
+
+void pv_mmu_spaces(bool by_hand)
+{
+	int64_t ret;
+
+	start();
+	trusted = by_hand;
+	ret = trusted ? pvn_mmu_zone_trust(1) : pvn_mmu_zone_add(ZONE, ZONE_BYTES) | make_tables();
+	ret |= fill_tables();
+	ret |= set(U1, 0, (PAGE + 4096) | P | U);
+	ret |= set(U1, 1, (PAGE + 8192) | P | U | W | NX);
+	pv_equal(0, ret | pv_mmu_switch(true), "an address space for programs");
+}
+
+void pv_mmu_trusted(void)
+{
+	pv_equal(0, pvn_mmu_zone_trust(1), "with trusted tables: mmu.zone_trust again");
+	pv_equal(-PVN_ERANGE, pvn_mmu_zone_trust(0), "there is no way back");
+	pv_equal(-PVN_ESTATE, pvn_mmu_zone_add(ZONE, ZONE_BYTES), "no zone");
+	pv_equal(-PVN_ESTATE, pvn_mmu_zone_remove(ZONE, ZONE_BYTES), "not even to remove");
+	pv_equal(-PVN_ESTATE, pvn_mmu_table_alloc(SPARE, 1, 0), "no tables of the monitor's making");
+	pv_equal(-PVN_ESTATE, pvn_mmu_entry_set(U1, 0), "nor entries");
+	pv_equal(-PVN_ERANGE, pvn_mmu_space_switch(0xc0000000, 0, 0), "a top-level table that is not RAM");
+	pv_equal(-PVN_ERANGE, pvn_mmu_space_switch(monitor_gpa(), 0, 0), "or the monitor's");
+	pv_equal(0, pvn_mmu_flush_all(0), "mmu.flush_all");
+	pv_equal((int64_t)direct(K4)[256], (int64_t)direct(U4)[256], "the monitor's entries are in both tables");
+	pv_result(direct(U4)[256] & P && !(direct(U4)[256] & U), "and not the guest's");
 }
 
 static void one_set(void)

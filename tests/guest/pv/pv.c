@@ -6,6 +6,7 @@
 #include <paravane/pv_boot.h>
 
 #define RFLAGS_TF 0x100ull
+#define RFLAGS_IF 0x200ull
 
 void pv_main(uint64_t start_info);
 void pv_trap(struct pv_frame *frame);
@@ -18,7 +19,8 @@ struct start_info {
 };
 
 void *pvn_hypercall_page = pv_page;
-struct pv_trapped pv_trapped;
+struct pv_trapped pv_trapped, pv_trapped_interrupt;
+bool pv_flag_on_return;
 uint64_t pv_resume;
 unsigned int pv_steps;
 struct pvn_vcpu_info *pv_info;
@@ -112,6 +114,16 @@ void pv_power_off(void)
 
 void pv_trap(struct pv_frame *frame)
 {
+	if (frame->vector >= 32) {
+		pv_trapped_interrupt.frame = *frame;
+		pv_trapped_interrupt.interrupts_on = pv_info && pv_info->interrupts_on;
+		pv_trapped_interrupt.count++;
+		pv_upcall();
+		return;
+	}
+	if (pv_flag_on_return)
+		frame->hw.rflags |= RFLAGS_IF;
+	pv_flag_on_return = false;
 	pv_trapped.frame = *frame;
 	pv_trapped.frame_at = (uint64_t)&frame->hw;
 	pv_trapped.interrupts_on = pv_info && pv_info->interrupts_on;
@@ -135,11 +147,12 @@ void pv_trap(struct pv_frame *frame)
 
 int64_t pv_traps_register(uint32_t flags)
 {
-	static struct pvn_trap_entry table[32];
+	static struct pvn_trap_entry table[33];
 
 	for (uint32_t i = 0; i < 32; i++)
 		table[i] = (struct pvn_trap_entry){ i, flags, (uint64_t)pv_trap_entries + 16 * i };
-	return pvn_cpu_trap_table(pv_gpa(table), 32);
+	table[32] = (struct pvn_trap_entry){ PV_UPCALL, PVN_TRAP_INTERRUPT_OFF, (uint64_t)pv_trap_entries + 16 * PV_UPCALL };
+	return pvn_cpu_trap_table(pv_gpa(table), 33);
 }
 
 void pv_main(uint64_t start_info)

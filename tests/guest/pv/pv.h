@@ -14,6 +14,12 @@
 #define PV_BASE 0xffffffff80000000
 #endif
 
+/* What pv_user_enter() says of a system call; the vector of event upcalls; where programs lie. */
+#define PV_SYSCALL 0x100
+#define PV_UPCALL 0x50
+#define PV_USER_TEXT 0x10000000
+#define PV_USER_STACK 0x10001000
+
 #ifndef __ASSEMBLER__
 
 #include <stdbool.h>
@@ -37,6 +43,10 @@ struct pv_trapped {
 };
 
 extern struct pv_trapped pv_trapped;
+/* The same of interrupts out of kernel mode. */
+extern struct pv_trapped pv_trapped_interrupt;
+/* The next trap's return turns the virtual flag on. */
+extern bool pv_flag_on_return;
 /* Where the handler goes on after a fault; 0: where the trap was. Cleared by the trap. */
 extern uint64_t pv_resume;
 /* Single steps to take: the last one, or the first when there are none to take, ends them. */
@@ -71,9 +81,31 @@ void pv_power_off(void);
 void pv_expect(unsigned int before, uint64_t vector, const char *name);
 /* Its price, of which a round has `each`. */
 void pv_bench(const char *name, void (*one)(void), unsigned int each);
+/* One round of it is enough. */
+void pv_bench_few(const char *name, void (*one)(void), unsigned int each);
 /* mmu.c */
 void pv_mmu_suite(void);
 void pv_mmu_benches(void);
+/* Features, traps, info page; an address space of one's own, with a page of text and one of stack for programs. */
+#define PV_USER_TEXT_DIRECT (PVN_PV_DIRECT_MAP + 0x2001000)
+void pv_mmu_spaces(bool trusted);
+int64_t pv_mmu_switch(bool user);
+void pv_mmu_trusted(void);
+/* user.c */
+void pv_user_suite(bool trusted);
+void pv_user_end(uint64_t stack, bool syscall);
+void pv_user_benches(void);
+/* events.c */
+extern unsigned int pv_interrupts;
+void pv_events_suite(void);
+int64_t pv_events_start(void);
+uint64_t pv_now(void);
+/* An interrupt, so many nanoseconds from now. */
+void pv_timer(uint64_t ns);
+/* false: none waits after seconds. */
+bool pv_wait_pending(void);
+/* What the handler of PV_UPCALL does. */
+void pv_upcall(void);
 /* Handlers for all exceptions, each with interrupts off or not. */
 int64_t pv_traps_register(uint32_t flags);
 

@@ -20,7 +20,7 @@ static int check_queue(const struct pv_device *dev, const struct pvn_queue_desc 
 		return -PVN_EINVAL;
 	if (d->sq_order < PVN_RING_ORDER_MIN || d->cq_order < d->sq_order)
 		return -PVN_EINVAL;
-	if (d->cq_order > dev->class->max_order || d->vector > dev->max_queues)
+	if (d->cq_order > dev->class->max_order || d->vector > dev->transport->max_vector(dev))
 		return -PVN_ERANGE;
 	return 0;
 }
@@ -29,9 +29,10 @@ static int check_header(const struct pv_device *dev, const struct pvn_attach *at
 {
 	if (attach->version >> 16 != PVN_DEVICE_VERSION_MAJOR)
 		return -PVN_EVERSION;
-	if (!attach->nr_queues || !all_zero(attach->reserved, 6))
+	if (!attach->nr_queues || attach->reserved0 || !all_zero(attach->reserved, 5) ||
+	    (attach->config_port && !dev->transport->has_config_port))
 		return -PVN_EINVAL;
-	if (attach->nr_queues > dev->max_queues)
+	if (attach->nr_queues > dev->max_queues || attach->config_port > dev->transport->max_vector(dev))
 		return -PVN_ERANGE;
 	if (attach->features & ~dev->features)
 		return -PVN_EVERSION;
@@ -40,7 +41,7 @@ static int check_header(const struct pv_device *dev, const struct pvn_attach *at
 
 int pv_attach(struct pv_device *dev, gpa_t addr)
 {
-	const struct gmem *gm = &dev->pci.m->gmem;
+	const struct gmem *gm = &dev->m->gmem;
 	struct pvn_attach attach;
 	unsigned int i;
 	int rc;
@@ -78,5 +79,7 @@ int pv_attach(struct pv_device *dev, gpa_t addr)
 	}
 	dev->nr_queues = attach.nr_queues;
 	dev->accepted = attach.features;
+	/* In hvm mode it is zero, and vector 0 the one. */
+	__atomic_store_n(&dev->config_vector, attach.config_port, __ATOMIC_RELAXED);
 	return 0;
 }

@@ -23,7 +23,7 @@ static int add_segment(struct pv_block *b, struct pv_block_slot *slot, const str
 
 	if (!seg->len || seg->len % PVN_BLOCK_SECTOR || seg->reserved)
 		return -PVN_EINVAL;
-	host = gmem_ptr(&b->dev.pci.m->gmem, GPA(seg->addr), seg->len);
+	host = gmem_ptr(&b->dev.m->gmem, GPA(seg->addr), seg->len);
 	if (!host)
 		return -PVN_EFAULT;
 	if (last && (char *)last->iov_base + last->iov_len == host) {
@@ -47,7 +47,7 @@ static int translate_data(struct pv_block *b, const struct pvn_block_request *re
 	if (req->nr_segs > PVN_BLOCK_INLINE_SEGS) {
 		if (req->table % sizeof(table[0]))
 			return -PVN_EINVAL;
-		if (gmem_read(&b->dev.pci.m->gmem, GPA(req->table), table, req->nr_segs * sizeof(table[0])))
+		if (gmem_read(&b->dev.m->gmem, GPA(req->table), table, req->nr_segs * sizeof(table[0])))
 			return -PVN_EFAULT;
 		segs = table;
 	} else if (req->table) {

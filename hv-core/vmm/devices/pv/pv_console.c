@@ -54,7 +54,7 @@ static int check(struct pv_console *c, const struct pvn_console_request *req, un
 		reserved |= req->reserved2[i];
 	if (reserved || !req->len || req->len > PVN_CONSOLE_MAX_BYTES)
 		return -PVN_EINVAL;
-	*host = gmem_ptr(&c->dev.pci.m->gmem, GPA(req->addr), req->len);
+	*host = gmem_ptr(&c->dev.m->gmem, GPA(req->addr), req->len);
 	return *host ? 0 : -PVN_EFAULT;
 }
 
@@ -231,8 +231,8 @@ void pv_console_destroy(struct pv_console *c)
 	if (!c)
 		return;
 	pv_device_command(&c->dev, PVN_CMD_DETACH, GPA(0));
-	loop_remove_fd(c->dev.pci.m->loop, &c->watch[QUEUE_INPUT]);
-	loop_remove_fd(c->dev.pci.m->loop, &c->watch[QUEUE_OUTPUT]);
+	loop_remove_fd(c->dev.m->loop, &c->watch[QUEUE_INPUT]);
+	loop_remove_fd(c->dev.m->loop, &c->watch[QUEUE_OUTPUT]);
 	pv_device_destroy(&c->dev);
 	pthread_mutex_destroy(&c->lock);
 	free(c);

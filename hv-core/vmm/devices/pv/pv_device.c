@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The PCI function of a PV device: registers, commands, doorbells, completions. */
+/* A PV device: registers, commands, doorbells, completions. */
 #include "pv_device.h"
 
 #include <errno.h>
@@ -48,8 +48,7 @@ static int command_attach(struct pv_device *dev, gpa_t addr)
 {
 	int rc;
 
-	/* Without bus mastering a PCI function reads and writes no memory. */
-	if (status_get(dev) || !dev->pci.bus_master)
+	if (status_get(dev) || !dev->transport->may_attach(dev))
 		return -PVN_ESTATE;
 	rc = pv_attach(dev, addr);
 	if (rc)
@@ -68,6 +67,7 @@ static int command_detach(struct pv_device *dev)
 	status_set(dev, 0, PVN_STATUS_ATTACHED | PVN_STATUS_QUIESCED | PVN_STATUS_FAILED);
 	dev->nr_queues = 0;
 	dev->accepted = 0;
+	__atomic_store_n(&dev->config_vector, 0, __ATOMIC_RELAXED);
 	return 0;
 }
 
@@ -124,6 +124,11 @@ int pv_device_command(struct pv_device *dev, uint32_t command, gpa_t attach)
 	return rc;
 }
 
+static void tell_change(struct pv_device *dev)
+{
+	dev->transport->raise(dev, __atomic_load_n(&dev->config_vector, __ATOMIC_RELAXED));
+}
+
 void pv_device_fail(struct pv_device *dev, uint32_t error, const char *fmt, ...)
 {
 	char why[160];
@@ -141,13 +146,13 @@ void pv_device_fail(struct pv_device *dev, uint32_t error, const char *fmt, ...)
 			dev->name, why);
 	__atomic_store_n(&dev->error, error, __ATOMIC_RELEASE);
 	status_set(dev, PVN_STATUS_FAILED, 0);
-	msix_raise(&dev->pci, PVN_DEVICE_VECTOR_CONFIG);
+	tell_change(dev);
 }
 
 void pv_device_config_changed(struct pv_device *dev)
 {
 	__atomic_add_fetch(&dev->config_gen, 1, __ATOMIC_RELEASE);
-	msix_raise(&dev->pci, PVN_DEVICE_VECTOR_CONFIG);
+	tell_change(dev);
 }
 
 /* ---- register file ---- */
@@ -164,8 +169,7 @@ static uint32_t config_read(struct pv_device *dev, unsigned int offset)
 	return value;
 }
 
-/* offset: a multiple of 4. */
-static uint32_t register_read(struct pv_device *dev, unsigned int offset)
+uint32_t pv_device_read(struct pv_device *dev, uint32_t offset)
 {
 	switch (offset) {
 	case PVN_REG_MAGIC:
@@ -197,44 +201,16 @@ static uint32_t register_read(struct pv_device *dev, unsigned int offset)
 	}
 }
 
-static uint64_t regs_read(void *opaque, uint64_t offset, unsigned int size)
-{
-	struct pv_device *dev = opaque;
-	unsigned int at = (unsigned int)offset, i;
-	uint64_t value = 0;
-
-	for (i = 0; i < size; i++, at++)
-		value |= (uint64_t)(uint8_t)(register_read(dev, at & ~3u) >> 8 * (at % 4)) << 8 * i;
-	return value;
-}
-
-static void attach_addr_write(struct pv_device *dev, uint64_t mask, uint64_t value)
+void pv_device_attach_addr(struct pv_device *dev, uint64_t mask, uint64_t value)
 {
 	pthread_mutex_lock(&dev->lock);
 	__atomic_store_n(&dev->attach_addr, (dev->attach_addr & ~mask) | value, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&dev->lock);
 }
 
-static void regs_write(void *opaque, uint64_t offset, unsigned int size, uint64_t value)
-{
-	struct pv_device *dev = opaque;
-
-	if (offset == PVN_REG_ATTACH_ADDR && size == 8)
-		attach_addr_write(dev, UINT64_MAX, value);
-	else if (offset == PVN_REG_ATTACH_ADDR && size == 4)
-		attach_addr_write(dev, 0xffffffffu, (uint32_t)value);
-	else if (offset == PVN_REG_ATTACH_ADDR + 4 && size == 4)
-		attach_addr_write(dev, 0xffffffffull << 32, value << 32);
-	else if (offset == PVN_REG_COMMAND && size == 4)
-		pv_device_command(dev, (uint32_t)value,
-				  GPA(__atomic_load_n(&dev->attach_addr, __ATOMIC_RELAXED)));
-}
-
-static const struct bus_ops regs_ops = { .read = regs_read, .write = regs_write };
-
 /* ---- doorbells ---- */
 
-static int device_notify(struct pv_device *dev, uint32_t queue)
+int pv_device_notify(struct pv_device *dev, uint32_t queue)
 {
 	uint64_t one = 1;
 
@@ -246,30 +222,6 @@ static int device_notify(struct pv_device *dev, uint32_t queue)
 	if (write(dev->queue[queue].doorbell, &one, sizeof(one)) < 0)
 		return errno == EAGAIN ? 0 : -PVN_EIO;
 	return 0;
-}
-
-/* Only what the kernel did not take over: other widths, or a host without ioeventfd. */
-static void doorbell_write(void *opaque, uint64_t offset, unsigned int size, uint64_t value)
-{
-	if (size == 4 && offset % PVN_PCI_DOORBELL_STRIDE == 0)
-		device_notify(opaque, (uint32_t)(offset / PVN_PCI_DOORBELL_STRIDE));
-}
-
-static uint64_t doorbell_read(void *opaque, uint64_t offset, unsigned int size)
-{
-	return 0;
-}
-
-static const struct bus_ops doorbell_ops = { .read = doorbell_read, .write = doorbell_write };
-
-static void doorbells_moved(struct pci_device *pci, unsigned int bar, uint64_t base, bool mapped)
-{
-	struct pv_device *dev = pci->opaque;
-	struct machine *m = pci->m;
-	unsigned int i;
-
-	for (i = 0; i < dev->max_queues; i++)
-		m->ops->doorbell(m, BUS_PIO, base + PVN_PCI_DOORBELL_STRIDE * i, 4, dev->queue[i].doorbell, mapped);
 }
 
 /* ---- queues ---- */
@@ -313,7 +265,7 @@ void pv_queue_show(struct pv_queue *q)
 void pv_queue_notify(struct pv_queue *q)
 {
 	if (!pv_device_failed(q->dev) && pvn_ring_host_notify(&q->ring))
-		msix_raise(&q->dev->pci, q->vector);
+		q->dev->transport->raise(q->dev, q->vector);
 }
 
 void pv_queue_publish(struct pv_queue *q)
@@ -351,25 +303,6 @@ int pv_error(int host_errno)
 
 /* ---- life ---- */
 
-static void device_reset(struct pci_device *pci)
-{
-	struct pv_device *dev = pci->opaque;
-
-	pv_device_command(dev, PVN_CMD_DETACH, GPA(0));
-	pthread_mutex_lock(&dev->lock);
-	__atomic_store_n(&dev->attach_addr, 0, __ATOMIC_RELAXED);
-	pthread_mutex_unlock(&dev->lock);
-}
-
-/* A kernel that starts another one turns bus mastering off: after that not a byte of its memory is ours. */
-static void config_written(struct pci_device *pci, unsigned int offset, unsigned int len)
-{
-	struct pv_device *dev = pci->opaque;
-
-	if (!pci->bus_master && status_get(dev))
-		pv_device_command(dev, PVN_CMD_DETACH, GPA(0));
-}
-
 static int registry_command(void *opaque, uint32_t command, gpa_t attach)
 {
 	return pv_device_command(opaque, command, attach);
@@ -377,7 +310,12 @@ static int registry_command(void *opaque, uint32_t command, gpa_t attach)
 
 static int registry_notify(void *opaque, uint32_t queue)
 {
-	return device_notify(opaque, queue);
+	return pv_device_notify(opaque, queue);
+}
+
+static uint32_t registry_read(void *opaque, uint32_t offset)
+{
+	return pv_device_read(opaque, offset);
 }
 
 static void registry_info(void *opaque, struct pvn_ring_device *info)
@@ -391,13 +329,14 @@ static void registry_info(void *opaque, struct pvn_ring_device *info)
 	info->max_order = dev->class->max_order;
 	info->status = status_get(dev);
 	info->error = __atomic_load_n(&dev->error, __ATOMIC_ACQUIRE);
-	info->pci = (uint32_t)dev->pci.slot << 11 | dev->pci.function << 8;
+	info->pci = dev->transport->place(dev);
 }
 
 static const struct pv_device_ops registry_ops = {
 	.command = registry_command,
 	.notify = registry_notify,
 	.info = registry_info,
+	.read = registry_read,
 };
 
 static void close_doorbells(struct pv_device *dev)
@@ -412,10 +351,11 @@ static void close_doorbells(struct pv_device *dev)
 
 int pv_device_init(struct pv_device *dev, struct machine *m, unsigned int index)
 {
-	struct pci_device *pci = &dev->pci;
 	unsigned int i;
 	int rc = 0;
 
+	dev->m = m;
+	dev->transport = m->pv_mode ? &pv_port_transport : &pv_pci_transport;
 	pthread_mutex_init(&dev->lock, NULL);
 	pthread_mutex_init(&dev->config_lock, NULL);
 	snprintf(dev->name, sizeof(dev->name), "%s%u", dev->class->name, index);
@@ -427,36 +367,17 @@ int pv_device_init(struct pv_device *dev, struct machine *m, unsigned int index)
 	}
 	if (rc)
 		goto close_doorbells;
-	pci->name = dev->name;
-	pci->vendor = PVN_PCI_VENDOR;
-	pci->device = (uint16_t)dev->class->type;
-	pci->subsys_vendor = PVN_PCI_VENDOR;
-	pci->subsys_device = (uint16_t)dev->class->type;
-	pci->class_code = dev->class->pci_class;
-	pci->revision = PVN_DEVICE_VERSION_MAJOR;
-	pci->slot = -1;
-	pci->m = m;
-	pci->opaque = dev;
-	pci->reset = device_reset;
-	pci->config_written = config_written;
-	pci_set_bar(pci, PVN_PCI_BAR_REGS, PCI_BAR_MMIO32, PVN_PCI_REGS_BYTES, dev->name, &regs_ops, dev);
-	pci_set_bar(pci, PVN_PCI_BAR_DOORBELL, PCI_BAR_IO, PVN_PCI_DOORBELL_BYTES, dev->name, &doorbell_ops, dev);
-	pci->bar[PVN_PCI_BAR_DOORBELL].changed = doorbells_moved;
-	rc = msix_init(pci, PVN_PCI_BAR_MSIX, dev->max_queues + 1, PVN_PCI_MSIX_PBA_OFFSET);
-	if (rc)
-		goto close_doorbells;
-	rc = pci_add(m, pci);
-	if (rc)
-		goto destroy_msix;
 	rc = pv_registry_add(m, &registry_ops, dev);
 	if (rc < 0)
-		goto remove_pci;
+		goto close_doorbells;
+	dev->number = (uint32_t)rc;
+	rc = dev->transport->create(dev);
+	if (rc)
+		goto remove_number;
 	return 0;
 
-remove_pci:
-	pci_remove(pci);
-destroy_msix:
-	msix_destroy(pci);
+remove_number:
+	pv_registry_remove_last(m);
 close_doorbells:
 	close_doorbells(dev);
 	pthread_mutex_destroy(&dev->config_lock);
@@ -467,8 +388,7 @@ close_doorbells:
 void pv_device_destroy(struct pv_device *dev)
 {
 	pv_device_command(dev, PVN_CMD_DETACH, GPA(0));
-	pci_remove(&dev->pci);
-	msix_destroy(&dev->pci);
+	dev->transport->destroy(dev);
 	close_doorbells(dev);
 	pthread_mutex_destroy(&dev->config_lock);
 	pthread_mutex_destroy(&dev->lock);

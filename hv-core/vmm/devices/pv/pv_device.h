@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What all PV devices share: the PCI function with its register file, MSI-X and doorbells, the commands, and the
- * queues' rings. A class of devices (block, net, console) fills in what is done with the entries.
+ * What all PV devices share: the register file, the commands, and the queues' rings. A transport carries accesses,
+ * doorbells and interrupts; a class of devices (block, net, console) fills in what is done with the entries.
  *
  * Threads: commands come on vCPU threads, one at a time (lock). A class serves its rings on a thread of its own
  * between start() and stop(); it alone touches queue[].ring then.
@@ -25,7 +25,7 @@ struct pv_queue {
 	struct pv_device *dev;
 	unsigned int index;
 	int doorbell; /* eventfd: signalled by the kernel at the guest's write, never read */
-	uint16_t vector;
+	uint16_t vector; /* the transport's number */
 	struct pvn_ring_host ring;
 };
 
@@ -42,9 +42,31 @@ struct pv_class {
 	void (*stop)(struct pv_device *dev);
 };
 
+/* How a guest reaches a device, and is reached by it. */
+struct pv_transport {
+	/* 0 or -errno. */
+	int (*create)(struct pv_device *dev);
+	void (*destroy)(struct pv_device *dev);
+	/* May the device read and write guest memory? */
+	bool (*may_attach)(const struct pv_device *dev);
+	/* The largest number that a queue's vector may have. */
+	uint32_t (*max_vector)(const struct pv_device *dev);
+	/* Interrupt the guest. Any thread. */
+	void (*raise)(struct pv_device *dev, uint32_t vector);
+	/* struct pvn_ring_device.pci */
+	uint32_t (*place)(const struct pv_device *dev);
+	bool has_config_port; /* pvn_attach.config_port names what is raised for changes; else it is vector 0 */
+};
+
+extern const struct pv_transport pv_pci_transport;  /* pv_pci.c: hvm mode */
+extern const struct pv_transport pv_port_transport; /* pv_port.c: pv mode */
+
 /* The first member of a class's own structure. */
 struct pv_device {
-	struct pci_device pci;
+	struct machine *m;
+	const struct pv_transport *transport;
+	struct pci_device pci; /* pv_pci_transport's */
+	uint32_t number;       /* that ring calls take */
 	const struct pv_class *class;
 	char name[24];
 	unsigned int max_queues;
@@ -60,6 +82,7 @@ struct pv_device {
 	/* Set by a command while stopped, read by the class's thread while started. */
 	uint64_t accepted; /* features */
 	unsigned int nr_queues;
+	uint32_t config_vector; /* atomic: where changes of status and configuration are told */
 	struct pv_queue queue[PVN_DEVICE_MAX_QUEUES];
 
 	uint32_t status; /* PVN_STATUS_*; atomic: the class's thread may fail the device */
@@ -75,6 +98,12 @@ void pv_device_destroy(struct pv_device *dev);
 
 /* PVN_CMD_*: 0 or -PVN_E*. */
 int pv_device_command(struct pv_device *dev, uint32_t command, gpa_t attach);
+/* A word of the register file. offset: a multiple of 4. */
+uint32_t pv_device_read(struct pv_device *dev, uint32_t offset);
+/* PVN_REG_ATTACH_ADDR: the bits of `mask` become those of `value`. */
+void pv_device_attach_addr(struct pv_device *dev, uint64_t mask, uint64_t value);
+/* Ring the doorbell of a queue: 0 or -PVN_E*. */
+int pv_device_notify(struct pv_device *dev, uint32_t queue);
 
 /* The guest broke the ring: nothing moves until it detaches. From the class's thread. error: PVN_E*. */
 void pv_device_fail(struct pv_device *dev, uint32_t error, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -24,7 +24,7 @@ static int check_buffer(struct pv_net *n, const struct pvn_net_rx_buffer *rb, ch
 		reserved |= rb->reserved2[i];
 	if (reserved || rb->len < RX_MIN_BUFFER || rb->len > RX_MAX_BUFFER)
 		return -PVN_EINVAL;
-	*host = gmem_ptr(&n->dev.pci.m->gmem, GPA(rb->addr), rb->len);
+	*host = gmem_ptr(&n->dev.m->gmem, GPA(rb->addr), rb->len);
 	return *host ? 0 : -PVN_EFAULT;
 }
 

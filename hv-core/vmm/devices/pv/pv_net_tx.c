@@ -34,7 +34,7 @@ static int check_offload(const struct pv_net *n, const struct pvn_net_tx *tx)
 /* Check one entry, a private copy, and translate it into n->tx. 0 or -PVN_E*. */
 static int translate(struct pv_net *n, const struct pvn_net_tx *tx)
 {
-	const struct gmem *gm = &n->dev.pci.m->gmem;
+	const struct gmem *gm = &n->dev.m->gmem;
 	struct pvn_segment table[PVN_NET_MAX_SEGS];
 	const struct pvn_segment *segs = tx->seg;
 	struct pv_net_frame *frame = &n->tx;

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Interrupts. The hardware's flag is on whenever the guest runs, so they all come to the monitor, which has the local
+ * APIC for itself: it acknowledges each at once, and keeps it as a bit until the guest's virtual flag lets it in.
+ *
+ * The guest's two words, seen from its STI (pv-mode.md has both columns): the guest turns the flag on and then looks at
+ * `pending`; an interrupt sets `pending` and then looks at the flag. On one vCPU each of the two is atomic to the other.
+ */
+#include "arch.h"
+#include "monitor.h"
+
+#define APIC_TPR 0x80
+#define APIC_EOI 0xb0
+#define APIC_SVR 0xf0
+#define APIC_LVT_TIMER 0x320
+#define APIC_LVT_THERMAL 0x330
+#define APIC_LVT_COUNTERS 0x340
+#define APIC_LVT_LINT0 0x350
+#define APIC_LVT_LINT1 0x360
+#define APIC_LVT_ERROR 0x370
+#define APIC_MASKED 0x10000
+#define APIC_ON 0x1ff /* with the vector of spurious ones */
+
+void interrupt_start(void)
+{
+	static const unsigned int local[] = { APIC_LVT_TIMER, APIC_LVT_THERMAL, APIC_LVT_COUNTERS, APIC_LVT_LINT0,
+					      APIC_LVT_LINT1, APIC_LVT_ERROR };
+
+	/* Switched on first: until then the local entries ignore being written. */
+	arch_apic_write(APIC_SVR, APIC_ON);
+	for (unsigned int i = 0; i < sizeof(local) / sizeof(local[0]); i++)
+		arch_apic_write(local[i], APIC_MASKED);
+	arch_apic_write(APIC_TPR, 0);
+}
+
+static bool any(const struct monitor_vcpu *v)
+{
+	return v->waiting[0] | v->waiting[1] | v->waiting[2] | v->waiting[3];
+}
+
+static void pending_set(struct monitor_vcpu *v)
+{
+	__atomic_store_n(&v->info->pending, any(v), __ATOMIC_RELAXED);
+}
+
+void interrupt_note(struct monitor_vcpu *v, unsigned int vector)
+{
+	arch_apic_write(APIC_EOI, 0);
+	if (!v->vm->trap[vector].handler) {
+		v->shared.counters.interrupts_dropped++;
+		return;
+	}
+	v->waiting[vector / 64] |= 1ull << vector % 64;
+	pending_set(v);
+}
+
+int interrupt_next(struct monitor_vcpu *v)
+{
+	for (int word = 3; word >= 0; word--) {
+		while (v->waiting[word]) {
+			int bit = 63 - __builtin_clzll(v->waiting[word]), vector = word * 64 + bit;
+
+			v->waiting[word] &= ~(1ull << bit);
+			pending_set(v);
+			if (v->vm->trap[vector].handler) {
+				v->shared.counters.interrupts++;
+				return vector;
+			}
+			v->shared.counters.interrupts_dropped++;
+		}
+	}
+	return -1;
+}
+
+void interrupt_wait(struct monitor_vcpu *v)
+{
+	guest_interrupts_set(v, true);
+	while (!any(v))
+		arch_sleep();
+}
+
+/* Back to the caller with all of its registers, so that traps can come in between. */
+static int64_t return_to_caller(struct monitor_vcpu *v)
+{
+	v->regs->rax = 0;
+	v->regs->rcx = v->regs->rip;
+	v->regs->r11 = v->regs->rflags;
+	v->full_return = 1;
+	trap_resume(v, false);
+	return 0;
+}
+
+int64_t monitor_cpu_interrupt_take(struct monitor_call *c)
+{
+	return return_to_caller(c->v);
+}
+
+int64_t monitor_sched_block(struct monitor_call *c)
+{
+	interrupt_wait(c->v);
+	return return_to_caller(c->v);
+}
