@@ -49,7 +49,7 @@ kernel_explain()
 	if tail -n 200 "$1" | grep -q 'No space left on device'; then
 		kernel_error "the disk is full (No space left on device)"
 	fi
-	grep -nE 'error:|Error [0-9]|undefined reference|\*\*\*' "$1" | head -n 12 >&2
+	grep -nE "error:|can't open|undefined reference|No rule to make|Error [0-9]" "$1" | head -n 12 >&2
 	kernel_error "the whole log: $1"
 }
 
