@@ -49,7 +49,7 @@ kernel_explain()
 	if tail -n 200 "$1" | grep -q 'No space left on device'; then
 		kernel_error "the disk is full (No space left on device)"
 	fi
-	grep -nE 'error:|Error [0-9]|undefined reference|\*\*\*' "$1" | head -n 12 >&2
+	grep -nE "error:|can't open|undefined reference|No rule to make|Error [0-9]" "$1" | head -n 12 >&2
 	kernel_error "the whole log: $1"
 }
 
@@ -126,6 +126,7 @@ kernel_build()
 	local source=$1 build=$2 log=$3
 
 	shift 3
+	( cd "$source" && pwd ) >"$source/$build/.place"
 	kernel_make "$source" "$build" -j"$KERNEL_JOBS" "$@" >>"$log" 2>&1 && return
 	kernel_error "the kernel could not be built"
 	kernel_explain "$log"
@@ -151,10 +152,13 @@ kernel_touched()
 # newer than those objects, what is the same as old as it was.
 kernel_begin_with()
 {
-	local source=$1 build=$2 before=$3 file
+	local source=$1 build=$2 before=$3 file old new
 
 	mkdir -p "$source/$build"
 	cp -a "$before/source/build/." "$source/$build/" || return 1
+	# objtool alone is built by absolute paths, and everything depends on it.
+	old=$(cat "$before/source/build/.place") && new=$(cd "$source" && pwd) || return 1
+	find "$source/$build/tools" -name '.*.cmd' -exec sed -i "s,$old/build/,$new/$build/,g; s,$old/,$new/,g" {} + || return 1
 	while read -r file; do
 		[ -e "$source/$file" ] || continue
 		# Its own inode: a pristine source that is linked here keeps its times.
