@@ -33,14 +33,15 @@ void interrupt_start(void)
 	arch_apic_write(APIC_TPR, 0);
 }
 
-static bool any(const struct monitor_vcpu *v)
+bool interrupt_waits(const struct monitor_vcpu *v)
 {
 	return v->waiting[0] | v->waiting[1] | v->waiting[2] | v->waiting[3];
 }
 
 static void pending_set(struct monitor_vcpu *v)
 {
-	__atomic_store_n(&v->info->pending, any(v), __ATOMIC_RELAXED);
+	__atomic_store_n(&v->info->pending, interrupt_waits(v), __ATOMIC_RELAXED);
+	mode_slow_update(v);
 }
 
 void interrupt_note(struct monitor_vcpu *v, unsigned int vector)
@@ -75,7 +76,7 @@ int interrupt_next(struct monitor_vcpu *v)
 void interrupt_wait(struct monitor_vcpu *v)
 {
 	guest_interrupts_set(v, true);
-	while (!any(v))
+	while (!interrupt_waits(v))
 		arch_sleep();
 }
 

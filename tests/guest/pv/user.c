@@ -280,14 +280,14 @@ static void test_interrupts(void)
 	pv_equal(0, pv_events_start(), "events");
 	fresh(u_spin, 0);
 	for (unsigned int i = 0; i < 5; i++) {
-		pv_timer(200000);
+		pv_timer(1000000);
 		came += pv_user_enter(&f) == PV_UPCALL;
-		on &= f.rbx > last && f.hw.rflags & RFLAGS_IF;
+		on &= f.rbx >= last && f.hw.rflags & RFLAGS_IF;
 		last = f.rbx;
 		pv_upcall();
 	}
 	pv_equal(5, came, "an interrupt ends a program that spins, and it goes on where it was");
-	pv_result(on, "further each time");
+	pv_result(on && last > 0x10d, "further each time");
 	pv_equal(5, (int64_t)(pv_interrupts - before), "each has come once");
 	/* One that comes while the kernel has its flag off waits for the program. */
 	pv_info->interrupts_on = 0;
