@@ -138,7 +138,7 @@ void boot_registers(struct monitor_vcpu *v)
 	arch_wrmsr(MSR_SFMASK, SYSCALL_CLEARS);
 	arch_wrmsr(MSR_GS_BASE, (uint64_t)v);
 	arch_wrmsr(MSR_KERNEL_GS_BASE, 0);
-	interrupt_start();
+	interrupt_start(v);
 
 	*v->regs = (struct monitor_regs){
 		.rip = v->shared.boot.entry,

@@ -108,6 +108,7 @@ struct monitor_vcpu {
 	uint64_t syscall_entry;	   /* 0: none */
 	uint64_t waiting[4];	   /* interrupts, by vector */
 	uint64_t dr6;
+	uint32_t acknowledged;	   /* writer: KVM sets bit 0, the monitor clears it */
 	struct mmu_vcpu mmu;
 	struct pvn_vcpu_info own_info;
 	uint64_t gdt[GDT_ENTRIES];
@@ -145,7 +146,7 @@ void mode_syscall(struct monitor_vcpu *v);
 
 /* interrupt.c */
 bool interrupt_waits(const struct monitor_vcpu *v);
-void interrupt_start(void);
+void interrupt_start(struct monitor_vcpu *v);
 /* It has come: acknowledged, and kept. */
 void interrupt_note(struct monitor_vcpu *v, unsigned int vector);
 /* The highest that waits, which then does no more; -1: none. */
