@@ -200,8 +200,11 @@ void stop_prepare(struct monitor_vcpu *v);
 /* The guest ends here, with a report; these don't return. */
 void stop_guest(struct monitor_vcpu *v, const struct monitor_regs *regs, const char *text, uint64_t number)
 	__attribute__((noreturn));
-void stop_bug(struct monitor_vcpu *v, const struct monitor_regs *regs, const char *text, uint64_t number)
-	__attribute__((noreturn));
+void stop_bug_at(struct monitor_vcpu *v, const struct monitor_regs *regs, const char *text, uint64_t number,
+		 const char *where) __attribute__((noreturn));
+#define STOP_TEXT(x) #x
+#define STOP_LINE(line) STOP_TEXT(line)
+#define stop_bug(v, regs, text, number) stop_bug_at(v, regs, text, number, __FILE__ ":" STOP_LINE(__LINE__))
 
 #define MONITOR_TABLE_PROTOTYPES
 #include "hypercall_table.inc"

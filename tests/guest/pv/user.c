@@ -334,6 +334,18 @@ void pv_user_end(uint64_t stack, bool syscall)
 	run(syscall ? u_syscall : u_ud2, 0);
 }
 
+/*
+ * Trusted tables without the monitor's map of RAM, from the next change of CR3 on: it finds itself broken. What trust
+ * means, and the one way to see what our own bug would look like.
+ */
+void pv_user_break(void)
+{
+	start(true);
+	pv_traps_register(PVN_TRAP_INTERRUPT_OFF);
+	pv_mmu_break();
+	run(u_ud2, 0);
+}
+
 static void one_run(void)
 {
 	run(u_null, BENCH_ROUNDS);
