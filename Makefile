@@ -39,6 +39,7 @@ include $(wildcard hv-core/audit/module.mk)
 include $(wildcard hv-core/monitor/module.mk)
 include $(wildcard hv-core/vmm/module.mk)
 include $(wildcard pv-drivers/module.mk)
+include $(wildcard guest-kernel-patches/module.mk)
 include $(wildcard benchmarks/module.mk)
 include $(sort $(wildcard tests/*/module.mk))
 
@@ -55,11 +56,16 @@ demo: setup
 	@tests/phase build $(MAKE) -s -j$(JOBS) programs modules $(OUT)/guest-initrd
 	@benchmarks/demo $(if $(PEER),--peer $(PEER)) $(DEMO_ARGS)
 
-check: setup
+# After set-up, so that the version of Debian's kernel is known; before the build, which makes drivers for it.
+.PHONY: guest-kernel-phase
+guest-kernel-phase: setup
+	@tests/phase guest-kernel $(MAKE) -s guest-kernel
+
+check: setup guest-kernel-phase
 	@tests/phase build $(MAKE) -s -j$(JOBS) programs modules tests
 	@tests/phase tests tests/run
 
-soak: setup
+soak: setup guest-kernel-phase
 	@tests/phase build $(MAKE) -s -j$(JOBS) programs modules tests
 	@tests/soak
 
@@ -86,6 +92,9 @@ help:
 	@echo 'make                    build the VMM and the guest modules'
 	@echo 'make setup              packages and caches only'
 	@echo 'make modules KDIR=DIR   guest modules against another kernel tree'
+	@echo 'make guest-kernel [DEBUG=1] [TREE=DIR]   the patched kernel: out/guest-kernel/ (docs/guest-kernel.md)'
+	@echo 'make guest-kernel-tree  its series as a git work tree; make guest-kernel-edit builds it,'
+	@echo 'make guest-kernel-patches  writes its commits back'
 	@echo 'make lint               checkpatch, sparse and W=1 over the guest modules'
 	@echo 'make compile_commands.json'
 	@echo 'make install PREFIX=DIR the VMM, its man pages and completion'

@@ -101,7 +101,7 @@ int64_t monitor_cpu_syscall_entry(struct monitor_call *c, uint64_t entry64, uint
 int64_t monitor_vcpu_info_register(struct monitor_call *c, uint32_t vcpu, uint64_t page)
 {
 	struct monitor_vcpu *v = c->v;
-	struct pvn_vcpu_info *info;
+	struct pvn_vcpu_info *info, now;
 
 	if (page % PVN_PAGE_BYTES)
 		return -PVN_EINVAL;
@@ -111,15 +111,16 @@ int64_t monitor_vcpu_info_register(struct monitor_call *c, uint32_t vcpu, uint64
 	info = guest_ram_writable(v, page, PVN_PAGE_BYTES);
 	if (!info)
 		return -PVN_EFAULT;
-	if (v->info != &v->own_info)
-		return -PVN_EBUSY;
+	/* The words may move within one page, too: from a copy. */
+	now = *v->info;
 	__builtin_memset(info, 0, PVN_PAGE_BYTES);
 	/* From here on KVM writes the clock; where to, the monitor has checked. */
 	if (arch_wrmsr_try(MSR_KVM_SYSTEM_TIME_NEW, (page + offsetof(struct pvn_vcpu_info, clock)) | MSR_KVM_ENABLE))
 		return -PVN_ENOTSUP;
-	info->interrupts_on = v->own_info.interrupts_on;
-	info->pending = v->own_info.pending;
-	info->fault_address = v->own_info.fault_address;
+	info->interrupts_on = now.interrupts_on;
+	info->pending = now.pending;
+	info->fault_address = now.fault_address;
+	info->kernel_stack = now.kernel_stack;
 	v->info = info;
 	return 0;
 }

@@ -148,13 +148,30 @@ static bool act(struct monitor_vcpu *v, struct monitor_regs *regs, const struct 
 	}
 }
 
+#define OPCODE_HLT 0xf4
+
+/*
+ * STI lets nothing in before the instruction that follows, and kernels rely on it where that is HLT: with an interrupt
+ * between the two they would sleep over what it woke them for.
+ */
+static unsigned int sleep_after(struct monitor_vcpu *v, uint64_t next, const uint8_t *code)
+{
+	if (code[0] != OPCODE_HLT || !guest_canonical(next + 1))
+		return 0;
+	halt(v);
+	count(v, next, MONITOR_EMULATED_HLT);
+	return 1;
+}
+
 bool emulate(struct monitor_vcpu *v, struct monitor_regs *regs)
 {
 	uint8_t code[DECODE_MAX_BYTES];
+	unsigned int bytes = fetch(regs->rip, code);
 	uint64_t rip = regs->rip;
 	struct decoded d;
+	bool was_on = guest_interrupts_on(v);
 
-	if (!decode(code, fetch(rip, code), &d))
+	if (!decode(code, bytes, &d))
 		return false;
 	/* Nothing comes after it: rather no emulation than a return that the monitor cannot make. */
 	if (!guest_canonical(rip + d.length))
@@ -163,6 +180,8 @@ bool emulate(struct monitor_vcpu *v, struct monitor_regs *regs)
 		return false;
 	regs->rip = rip + d.length;
 	count(v, rip, d.what);
+	if (d.what == MONITOR_EMULATED_STI && !was_on && !(regs->rflags & RFLAGS_TF) && bytes > d.length)
+		regs->rip += sleep_after(v, regs->rip, code + d.length);
 	/* As the CPU does: the step is over when the instruction is. */
 	if (regs->rflags & RFLAGS_TF) {
 		v->dr6 |= DR6_BS;

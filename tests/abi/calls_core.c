@@ -236,7 +236,7 @@ TEST_F(core, describe)
 		EXPECT_EQ(call->nr_args, info->nr_args);
 		EXPECT_EQ(!!(call->modes & PVN_DECODE_HVM), info->flags & PVN_CALL_AVAILABLE);
 		EXPECT_EQ(nr == PVN_HC_CORE_MULTICALL || nr == PVN_HC_CPU_TRAP_RETURN ||
-				  nr == PVN_HC_MMU_ZONE_ADD,
+				  nr == PVN_HC_MMU_ZONE_ADD || nr == PVN_HC_CPU_INTERRUPT_TAKE || nr == PVN_HC_SCHED_BLOCK,
 			  !!(info->flags & PVN_CALL_NO_MULTICALL));
 		EXPECT_EQ(0, info->reserved);
 		EXPECT_EQ(1 << 16, info->since);

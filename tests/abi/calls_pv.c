@@ -43,7 +43,6 @@ TEST(described_in_pv_mode)
 		if (!(info->flags & PVN_CALL_AVAILABLE))
 			continue;
 		available++;
-		EXPECT_NE(PVN_HC_MMU_ZONE_TRUST, nr);
 		EXPECT_NE(PVN_HC_MMU_POKE_SPACE, nr);
 		EXPECT_NE(PVN_HC_CPU_IO_PRIVILEGE, nr);
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Real Debian 12 user space, systemd to the login prompt, from each kind of disk with each kind of network card: what a
- * person who installs guest additions has. The disk image is made by tests/images/make-guest-disk.
+ * person who installs guest additions has; and the same on the patched kernel. The disk image is made by tests/images/make-guest-disk.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,8 @@ FIXTURE(debian)
 
 FIXTURE_VARIANT(debian)
 {
-	const char *label, *disk, *net, *root, *interface;
+	const char *label, *disk, *net, *root;
+	bool patched;
 };
 
 FIXTURE_VARIANT_ADD(debian, emulated)
@@ -35,6 +36,15 @@ FIXTURE_VARIANT_ADD(debian, pv)
 	.disk = "if=pv",
 	.net = "user,if=pv",
 	.root = "/dev/pvda",
+};
+
+FIXTURE_VARIANT_ADD(debian, patched)
+{
+	.label = "debian-patched",
+	.disk = "if=pv",
+	.net = "user,if=pv",
+	.root = "/dev/pvda",
+	.patched = true,
 };
 
 FIXTURE_SETUP(debian)
@@ -60,9 +70,10 @@ TEST_F_TIMEOUT(debian, boots_to_login_and_works, 900)
 {
 	char disk[128], append[256], command[512];
 	const char *image = guest_path("PVN_GUEST_DISK");
-	const char *args[] = { "run", "--kernel", guest_path("PVN_KERNEL_IMAGE"), "--initrd", "out/guest-initrd",
-			       "--append", append, "--memory", "1G", "--cpus", "2", "--disk", disk,
-			       "--net", variant->net, NULL };
+	const char *kernel = variant->patched ? "out/guest-kernel/vmlinux" : guest_path("PVN_KERNEL_IMAGE");
+	const char *initrd = variant->patched ? "out/guest-kernel/initrd" : "out/guest-initrd";
+	const char *args[] = { "run", "--kernel", kernel, "--initrd", initrd, "--append", append, "--memory", "1G",
+			       "--cpus", "2", "--disk", disk, "--net", variant->net, NULL };
 
 	if (!image || !*image)
 		SKIP(return, "no Debian disk image: tests/setup/fetch disk makes it (make soak does)");
@@ -76,6 +87,8 @@ TEST_F_TIMEOUT(debian, boots_to_login_and_works, 900)
 	EXPECT_EQ(0, type(&self->g, "findmnt -no SOURCE /; echo do''ne1\n", "done1"));
 	EXPECT_NE(NULL, strstr(self->g.output, variant->root));
 	EXPECT_EQ(0, type(&self->g, "systemctl is-system-running --wait; echo do''ne2\n", "done2"));
+	EXPECT_EQ(0, type(&self->g, "systemctl --failed --no-legend --plain; echo failed=$(systemctl --failed --no-legend | wc -l).\n",
+			  "failed=0."));
 	EXPECT_EQ(0, type(&self->g, "dpkg --audit && sync && echo do''ne3\n", "done3"));
 	/* Not what the shell echoes: the count only stands in what the command prints. */
 	EXPECT_EQ(0, type(&self->g, "echo count=$(dmesg | grep -c -e BUG: -e Oops -e 'Call Trace' -e WARNING:).\n", "count=0."));

@@ -3,7 +3,7 @@
 
 include tests/guest/pv.mk
 
-GUEST_TESTS := boot disk net debian boot_many drivers_bus drivers_block drivers_net drivers_console drivers_lies
+GUEST_TESTS := boot disk net debian boot_many drivers_bus drivers_block drivers_net drivers_console drivers_lies kernel
 GUEST_TEST_PROGRAMS := $(GUEST_TESTS:%=$(OUT)/tests/guest/%)
 
 $(GUEST_TEST_PROGRAMS): $(OUT)/tests/guest/%: tests/guest/%.c tests/guest/guest.c tests/guest/guest.h
@@ -17,4 +17,5 @@ $(OUT)/guest-initrd: $(MODULES) $(OUT)/bin/pvn-hypercall $(PVN_GUEST_INITRD_TOOL
 	tests/images/pack-overlay --modules $(OUT)/modules --base "$(PVN_GUEST_INITRD)" $(OUT)/guest-overlay $(OUT)/guest-overlay.cpio
 	cat $(PVN_GUEST_INITRD_TOOLS) $(OUT)/guest-overlay.cpio > $@
 
-TEST_PROGRAMS += $(GUEST_TEST_PROGRAMS) $(OUT)/guest-initrd
+# The patched kernel's, once `make guest-kernel` has made that.
+TEST_PROGRAMS += $(GUEST_TEST_PROGRAMS) $(OUT)/guest-initrd $(if $(wildcard $(OUT)/guest-kernel/built),$(OUT)/guest-kernel/initrd)

@@ -240,6 +240,13 @@ TEST(modes)
 	ASSERT_EQ(0, parse(&opt, "--kernel k --mode pv"));
 	ASSERT_EQ(0, parse(&opt, "--kernel k --mode pv --disk file=null --net user --console pv"));
 	EXPECT_TRUE(opt.pv);
+	EXPECT_FALSE(opt.pv_trusted);
+	ASSERT_EQ(0, parse(&opt, "--kernel k --pv-tables trusted --mode pv"));
+	EXPECT_TRUE(opt.pv_trusted);
+	ASSERT_EQ(0, parse(&opt, "--kernel k --pv-tables validated --mode pv"));
+	EXPECT_FALSE(opt.pv_trusted);
+	EXPECT_EQ(-EINVAL, parse(&opt, "--kernel k --pv-tables trusted"));
+	EXPECT_NE(NULL, strstr(err, "--mode pv"));
 }
 
 TEST(every_flag_that_does_not_repeat_is_refused_twice)
@@ -252,7 +259,7 @@ TEST(every_flag_that_does_not_repeat_is_refused_twice)
 		const char *value = !spec->arg ? NULL : !strcmp(spec->name, "memory") ? "512" : !strcmp(spec->name, "cpus") ? "1" :
 			!strcmp(spec->name, "kvm-features") ? "all" : !strcmp(spec->name, "console") ? "uart" :
 			!strcmp(spec->name, "mode") ? "hvm" : !strcmp(spec->name, "escape") ? "none" : !strcmp(spec->name, "unpack") ? "host" :
-			!strcmp(spec->name, "on-reset") ? "exit" : "x";
+			!strcmp(spec->name, "on-reset") ? "exit" : !strcmp(spec->name, "pv-tables") ? "trusted" : "x";
 		char line[256];
 
 		if (spec->repeats || !strcmp(spec->name, "help"))

@@ -103,6 +103,10 @@ void arch_wrmsr(uint32_t msr, uint64_t value)
 
 int arch_wrmsr_try(uint32_t msr, uint64_t value)
 {
+	if (msr == 0x4b564d04) {
+		fake.eoi_msr = value;
+		return 0;
+	}
 	if (msr != 0x4b564d01)
 		abort();
 	fake.clock_msr = value;
@@ -114,7 +118,8 @@ void arch_sleep(void)
 	/* Nobody wakes it: the guest is at its end, as when it is stopped. */
 	if (!fake.wakes_with || ++fake.sleeps > FAKE_SLEEPS_MAX)
 		longjmp(fake.stopped, 1);
-	interrupt_note(&fake.v, fake.wakes_with);
+	/* Also when its handler has gone: it is what ends the sleep. */
+	fake.v.waiting[fake.wakes_with / 64] |= 1ull << fake.wakes_with % 64;
 }
 
 uint32_t arch_apic_read(unsigned int reg)

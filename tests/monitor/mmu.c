@@ -506,7 +506,6 @@ TEST_F(mmu, families)
 	for (uint64_t nr = PVN_HC_MMU_ZONE_ADD; nr <= PVN_HC_MMU_FLUSH_RANGE; nr++)
 		EXPECT_EQ(-PVN_ENOTSUP, fake_call(nr, ZONE, CHUNK_BYTES, 0, 0, 0));
 	fake.vm.usable |= PVN_F0_MMU;
-	EXPECT_EQ(-PVN_ENOTSUP, fake_call(PVN_HC_MMU_ZONE_TRUST, 1, 0, 0, 0, 0));
 	EXPECT_EQ(-PVN_ENOTSUP, fake_call(PVN_HC_MMU_POKE_SPACE, K(4), 0, 0, 0, 0));
 }
 

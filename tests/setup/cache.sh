@@ -34,6 +34,8 @@ mkdir -p "$CACHE/current" 2>/dev/null ||
 # Set-ups may run side by side: the first builds, the others wait for its result.
 cache_lock()
 {
+	[ -w "$CACHE" ] ||
+		die "the cache folder $CACHE cannot be written; set PARAVANE_CACHE to one that can"
 	exec {cache_lock_fd}>"$CACHE/$1.lock" || die "cannot open $CACHE/$1.lock"
 	if ! flock -n "$cache_lock_fd"; then
 		say "waiting for another set-up ($1)"
@@ -66,12 +68,13 @@ cache_select()
 	ln -sfn "../$1-$2" "$link.$$" && mv -T "$link.$$" "$link"
 }
 
-# cache_provide NAME KEY FUNCTION WHAT
+# cache_provide NAME KEY FUNCTION WHAT [must]
 # Makes NAME-KEY the current entry. FUNCTION is called with a temporary folder and
-# the final path when the entry is not there yet.
+# the final path when the entry is not there yet. When it fails an older entry goes on
+# being used, unless the entry `must` be this one.
 cache_provide()
 {
-	local name=$1 key=$2 build=$3 what=$4
+	local name=$1 key=$2 build=$3 what=$4 must=${5-}
 	local entry=$CACHE/$name-$key tmp start=$SECONDS
 
 	if [ -d "$entry" ]; then
@@ -88,7 +91,7 @@ cache_provide()
 		if [ $? != 0 ]; then
 			rm -rf "$tmp"
 			cache_unlock
-			if [ -n "$(cache_current "$name")" ]; then
+			if [ -z "$must" ] && [ -n "$(cache_current "$name")" ]; then
 				say "$name: could not be made anew; going on with $(basename \
 					"$(cache_current "$name")")"
 				return 0
