@@ -122,12 +122,14 @@ void boot_registers(struct monitor_vcpu *v)
 	v->ram = (uint8_t *)MONITOR_RAM_VA;
 	v->info = &v->own_info;
 	v->dr6 = DR6_NOTHING;
+	v->hole_end = PVN_PV_HOLE_END;
 	v->regs = (struct monitor_regs *)((char *)v + MONITOR_AREA_REGS);
 	v->call = (struct monitor_call){ .v = v, .args = &v->regs->rdi };
 	if (!v->shared.boot.vcpu)
 		vm.usable = v->shared.boot.offered[0] & MONITOR_EARLY_WORD0;
 	vm.vcpu[vm.nr_vcpus++] = v;
 	mmu_start(v);
+	mode_slow_update(v);
 
 	/* SYSRET adds 16 for the code segment and 8 for the stack's to what STAR has in its upper half. */
 	arch_wrmsr(MSR_STAR, (uint64_t)(PVN_PV_REAL_CS - 16) << 48 | (uint64_t)PVN_PV_KERNEL_CS << 32);
@@ -136,7 +138,7 @@ void boot_registers(struct monitor_vcpu *v)
 	arch_wrmsr(MSR_SFMASK, SYSCALL_CLEARS);
 	arch_wrmsr(MSR_GS_BASE, (uint64_t)v);
 	arch_wrmsr(MSR_KERNEL_GS_BASE, 0);
-	interrupt_start();
+	interrupt_start(v);
 
 	*v->regs = (struct monitor_regs){
 		.rip = v->shared.boot.entry,

@@ -26,6 +26,8 @@ int64_t monitor_core_accept_features(struct monitor_call *c, uint32_t version, u
 	if (!ret) {
 		c->v->vm->usable = word0;
 		c->v->vm->accepted = 1;
+		for (unsigned int i = 0; i < c->v->vm->nr_vcpus; i++)
+			mode_slow_update(c->v->vm->vcpu[i]);
 	}
 	return ret;
 }

@@ -9,8 +9,7 @@
  */
 #include <paravane/cpuid.h>
 
-#include "interface.h"
-#include "offsets.h"
+#include "asm.h"
 
 	.section .header, "a"
 	.quad	MONITOR_MAGIC
@@ -19,60 +18,6 @@
 	.quad	monitor_image_bytes
 	.quad	monitor_memory_bytes
 	.quad	monitor_start
-
-/* After an instruction that may fault on guest memory: go on at `to`. */
-	.macro	fixup from, to
-	.pushsection .fixups, "a"
-	.quad	\from, \to
-	.popsection
-	.endm
-
-	.macro	push_registers
-	pushq	%r9
-	pushq	%r8
-	pushq	%r10
-	pushq	%rdx
-	pushq	%rsi
-	pushq	%rdi
-	pushq	%rax
-	pushq	%r11
-	pushq	%rcx
-	pushq	%rbx
-	pushq	%rbp
-	pushq	%r12
-	pushq	%r13
-	pushq	%r14
-	pushq	%r15
-	.endm
-
-	.macro	pop_registers
-	popq	%r15
-	popq	%r14
-	popq	%r13
-	popq	%r12
-	popq	%rbp
-	popq	%rbx
-	popq	%rcx
-	popq	%r11
-	popq	%rax
-	popq	%rdi
-	popq	%rsi
-	popq	%rdx
-	popq	%r10
-	popq	%r8
-	popq	%r9
-	addq	$16, %rsp		/* vector and error code */
-	.endm
-
-/* Registers that C keeps, to the regs at rsp. */
-	.macro	save_kept
-	movq	%rbx, R_RBX(%rsp)
-	movq	%rbp, R_RBP(%rsp)
-	movq	%r12, R_R12(%rsp)
-	movq	%r13, R_R13(%rsp)
-	movq	%r14, R_R14(%rsp)
-	movq	%r15, R_R15(%rsp)
-	.endm
 
 	.text
 /* From the VMM: 64-bit mode, the tables in cr3, rdi the vCPU's area; no stack, no GS, descriptor tables of nobody's. */
@@ -96,6 +41,7 @@ monitor_start:
 	call	boot_registers		/* GS is the area from here on, and its regs are the guest's first ones */
 
 /* With all of the area's regs, from wherever the stack is. */
+	.globl	return_full
 return_full:
 	movq	%gs:V_REGS, %rsp
 	pop_registers
@@ -111,10 +57,17 @@ return_full:
 	.globl	syscall_entry
 syscall_entry:
 	swapgs
-	movq	%rsp, %gs:(MONITOR_AREA_REGS + R_RSP)
+	movq	%rsp, REG(R_RSP)
+	cmpq	$0, %gs:V_USER
+	jne	syscall_user
+	cmpq	$NR_TRAP_RETURN, %rax
+	je	trap_return
 	movq	%gs:V_REGS, %rsp
 	movq	%rcx, R_RIP(%rsp)
 	movq	%r11, R_RFLAGS(%rsp)
+	/* From trap_return, when it is for C: with these two saved, and rsp so. */
+	.globl	syscall_kernel
+syscall_kernel:
 	movq	%rax, R_RAX(%rsp)
 	movq	%rdi, R_RDI(%rsp)
 	movq	%rsi, R_RSI(%rsp)
@@ -122,8 +75,6 @@ syscall_entry:
 	movq	%r10, R_R10(%rsp)
 	movq	%r8, R_R8(%rsp)
 	movq	%r9, R_R9(%rsp)
-	cmpq	$0, %gs:V_USER
-	jne	6f
 	/* The entry is at family * 512 + index * 16: a family's number stands 8 bits up already. */
 	cmpq	$CALLS_LAST, %rax
 	ja	3f
@@ -170,10 +121,6 @@ syscall_entry:
 	movq	%gs:V_SELF, %rdi
 	call	trap_bad_address	/* the fault is the guest's, as after hardware's own SYSRET */
 	jmp	return_full
-6:	save_kept
-	movq	%gs:V_SELF, %rdi
-	call	mode_syscall
-	jmp	return_full
 
 /* SYSCALL from 32-bit code: there is no such segment, so this cannot be reached. */
 	.globl	syscall32_entry
@@ -197,17 +144,24 @@ trap_entries:
 	pushq	$vector
 	.if	vector == 2 || vector == 8 || vector == 18
 	jmp	trap_on_own_stack
+	.elseif	vector == 10 || vector == 11 || vector == 12 || vector == 14 || vector == 17
+	jmp	trap_fast_error
+	.elseif	vector < 32 && vector != 1 && vector != 13 && vector != 21 && vector != 29 && vector != 30
+	jmp	trap_fast
 	.else
 	jmp	trap_common
 	.endif
 	.set	vector, vector + 1
 	.endr
 
+	.globl	trap_in_monitor
 trap_common:
 	testb	$3, (R_CS - R_VECTOR)(%rsp)
 	jz	trap_in_monitor
 	swapgs
 	push_registers
+	.globl	trap_saved
+trap_saved:
 	cld
 	movq	%gs:V_SELF, %rdi
 	movq	%rsp, %rsi

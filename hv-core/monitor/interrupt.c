@@ -21,8 +21,23 @@
 #define APIC_MASKED 0x10000
 #define APIC_ON 0x1ff /* with the vector of spurious ones */
 
-void interrupt_start(void)
+#define MSR_KVM_PV_EOI_EN 0x4b564d04u
+#define MSR_KVM_ENABLE 0x1ull
+
+/*
+ * KVM sets a bit of memory with an interrupt that needs no acknowledgement but clearing it: where it is set, no exit.
+ * One exchange, since KVM may write the word between two instructions.
+ */
+static void acknowledge(struct monitor_vcpu *v)
 {
+	if (!(__atomic_exchange_n(&v->acknowledged, 0, __ATOMIC_RELAXED) & 1))
+		arch_apic_write(APIC_EOI, 0);
+}
+
+void interrupt_start(struct monitor_vcpu *v)
+{
+	uint64_t word = v->shared.boot.memory + ((uint64_t)&v->acknowledged - MONITOR_VA);
+
 	static const unsigned int local[] = { APIC_LVT_TIMER, APIC_LVT_THERMAL, APIC_LVT_COUNTERS, APIC_LVT_LINT0,
 					      APIC_LVT_LINT1, APIC_LVT_ERROR };
 
@@ -31,21 +46,24 @@ void interrupt_start(void)
 	for (unsigned int i = 0; i < sizeof(local) / sizeof(local[0]); i++)
 		arch_apic_write(local[i], APIC_MASKED);
 	arch_apic_write(APIC_TPR, 0);
+	/* A KVM that does not know it leaves the word alone. */
+	arch_wrmsr_try(MSR_KVM_PV_EOI_EN, word | MSR_KVM_ENABLE);
 }
 
-static bool any(const struct monitor_vcpu *v)
+bool interrupt_waits(const struct monitor_vcpu *v)
 {
 	return v->waiting[0] | v->waiting[1] | v->waiting[2] | v->waiting[3];
 }
 
 static void pending_set(struct monitor_vcpu *v)
 {
-	__atomic_store_n(&v->info->pending, any(v), __ATOMIC_RELAXED);
+	__atomic_store_n(&v->info->pending, interrupt_waits(v), __ATOMIC_RELAXED);
+	mode_slow_update(v);
 }
 
 void interrupt_note(struct monitor_vcpu *v, unsigned int vector)
 {
-	arch_apic_write(APIC_EOI, 0);
+	acknowledge(v);
 	if (!v->vm->trap[vector].handler) {
 		v->shared.counters.interrupts_dropped++;
 		return;
@@ -75,7 +93,7 @@ int interrupt_next(struct monitor_vcpu *v)
 void interrupt_wait(struct monitor_vcpu *v)
 {
 	guest_interrupts_set(v, true);
-	while (!any(v))
+	while (!interrupt_waits(v))
 		arch_sleep();
 }
 

@@ -224,8 +224,11 @@ static struct mmu_slot *slot_of(const struct mmu *mmu, uint64_t gpa)
 void mmu_put_own_entries(const struct monitor_vcpu *v, uint64_t gpa)
 {
 	const struct mmu *mmu = &v->vm->mmu;
+	const uint64_t *from = start_table(mmu, mmu->start_top);
+	uint64_t *to = (uint64_t *)(v->ram + gpa);
 
-	__builtin_memcpy(v->ram + gpa + 8 * SLOT_HOLE, start_table(mmu, mmu->start_top) + SLOT_HOLE, 8 * HOLE_SLOTS);
+	for (unsigned int i = SLOT_HOLE; i < SLOT_KERNEL; i++)
+		__atomic_store_n(&to[i], from[i], __ATOMIC_RELAXED);
 }
 
 static int table_alloc(struct monitor_vcpu *v, uint64_t gpa, unsigned int kind)

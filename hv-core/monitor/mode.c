@@ -6,6 +6,12 @@
 #include "arch.h"
 #include "monitor.h"
 
+void mode_slow_update(struct monitor_vcpu *v)
+{
+	v->slow = (v->vm->usable & PVN_F0_CPU ? 0 : SLOW_FAMILY) | (interrupt_waits(v) ? SLOW_WAITING : 0) |
+		  (v->mmu.user ? 0 : SLOW_NO_USER);
+}
+
 void mode_to_kernel(struct monitor_vcpu *v)
 {
 	arch_write_cr3(v->mmu.kernel);
@@ -30,7 +36,6 @@ void mode_syscall(struct monitor_vcpu *v)
 	unsigned int n;
 	uint64_t to;
 
-	mode_to_kernel(v);
 	regs->cs = PVN_PV_REAL_CS;
 	regs->ss = PVN_PV_REAL_SS;
 	if (!v->syscall_entry) {

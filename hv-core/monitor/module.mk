@@ -7,7 +7,7 @@ MONITOR_OUT := $(OUT)/obj/$(MONITOR_DIR)
 MONITOR_PLAIN_SRCS := $(addprefix $(MONITOR_DIR)/,call_core.c call_cpu.c call_ring.c call_segment.c decode.c emulate.c \
 	frame.c guest.c hypercall.c interrupt.c mmu_entry.c mmu_space.c mmu_zone.c mode.c stop.c trap.c)
 MONITOR_SRCS := $(MONITOR_PLAIN_SRCS) $(addprefix $(MONITOR_DIR)/,arch.c boot.c fault.c)
-MONITOR_OBJS := $(MONITOR_SRCS:%.c=$(OUT)/obj/%.o) $(MONITOR_OUT)/entry.o
+MONITOR_OBJS := $(MONITOR_SRCS:%.c=$(OUT)/obj/%.o) $(MONITOR_OUT)/entry.o $(MONITOR_OUT)/fast.o
 MONITOR_IMAGE := $(MONITOR_OUT)/image.o
 # Position-independent only so that the compiler reaches everything relative to itself: the address is far from zero.
 # Nothing may use vector registers, which are the guest's, or memory below the stack pointer, which is an exception's.
@@ -24,7 +24,7 @@ $(MONITOR_OUT)/offsets.h: $(MONITOR_DIR)/offsets.c
 	$(CC) $(MONITOR_CFLAGS) -MMD -MP -MT $@ -MF $(MONITOR_OUT)/offsets.d -S -o $(MONITOR_OUT)/offsets.s $<
 	sed -n 's/^\s*->\(\w*\) \(.*\)/#define \1 \2/p' $(MONITOR_OUT)/offsets.s > $@
 
-$(MONITOR_OUT)/entry.o: $(MONITOR_DIR)/entry.S $(MONITOR_OUT)/offsets.h
+$(MONITOR_OUT)/entry.o $(MONITOR_OUT)/fast.o: $(MONITOR_OUT)/%.o: $(MONITOR_DIR)/%.S $(MONITOR_OUT)/offsets.h
 	$(CC) $(MONITOR_CFLAGS) -I$(MONITOR_OUT) -MMD -MP -c -o $@ $<
 
 $(MONITOR_OUT)/monitor.elf: $(MONITOR_OBJS) $(MONITOR_DIR)/monitor.lds

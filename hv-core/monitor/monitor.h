@@ -29,6 +29,8 @@
 #define VECTOR_PF 14
 #define VECTOR_MC 18
 #define VECTOR_INTERRUPTS 32 /* from here on */
+/* In regs->vector: out of user mode, and CR3 and GS are the kernel's already. */
+#define VECTOR_FROM_USER (1ull << 32)
 
 #define RFLAGS_FIXED 0x2ull
 #define RFLAGS_TF 0x100ull
@@ -87,6 +89,10 @@ struct monitor_call {
 	bool in_multicall;
 };
 
+#define SLOW_FAMILY 0x1	 /* family cpu has not been accepted */
+#define SLOW_WAITING 0x2 /* interrupts wait */
+#define SLOW_NO_USER 0x4 /* there is no user table */
+
 struct monitor_vcpu {
 	struct monitor_shared shared;
 	struct monitor_vcpu *self;
@@ -97,10 +103,13 @@ struct monitor_vcpu {
 	struct monitor_call call;  /* the one that SYSCALL makes; its arguments are in regs */
 	uint64_t full_return;	   /* leave this call by iretq with all of regs */
 	uint64_t user;		   /* the guest is in user mode */
+	uint64_t slow;		   /* SLOW_*: why fast.S leaves cpu.trap_return and exceptions to C */
+	uint64_t hole_end;	   /* PVN_PV_HOLE_END, for comparing in fast.S */
 	uint64_t kernel_gs_base, user_gs_base; /* the one that is not in GS */
 	uint64_t syscall_entry;	   /* 0: none */
 	uint64_t waiting[4];	   /* interrupts, by vector */
 	uint64_t dr6;
+	uint32_t acknowledged;	   /* writer: KVM sets bit 0, the monitor clears it */
 	struct mmu_vcpu mmu;
 	struct pvn_vcpu_info own_info;
 	uint64_t gdt[GDT_ENTRIES];
@@ -128,14 +137,17 @@ void trap_deliver(struct monitor_vcpu *v, unsigned int vector, bool has_error, u
  */
 void trap_resume(struct monitor_vcpu *v, bool user);
 
+/* What fast.S has to know, made anew. */
+void mode_slow_update(struct monitor_vcpu *v);
 /* mode.c: CR3 and GS from user mode to kernel mode, and back. */
 void mode_to_kernel(struct monitor_vcpu *v);
 void mode_to_user(struct monitor_vcpu *v);
-/* SYSCALL of user mode, in v->regs. */
+/* SYSCALL of user mode, in v->regs; CR3 and GS are the kernel's already. */
 void mode_syscall(struct monitor_vcpu *v);
 
 /* interrupt.c */
-void interrupt_start(void);
+bool interrupt_waits(const struct monitor_vcpu *v);
+void interrupt_start(struct monitor_vcpu *v);
 /* It has come: acknowledged, and kept. */
 void interrupt_note(struct monitor_vcpu *v, unsigned int vector);
 /* The highest that waits, which then does no more; -1: none. */
@@ -189,8 +201,11 @@ void stop_prepare(struct monitor_vcpu *v);
 /* The guest ends here, with a report; these don't return. */
 void stop_guest(struct monitor_vcpu *v, const struct monitor_regs *regs, const char *text, uint64_t number)
 	__attribute__((noreturn));
-void stop_bug(struct monitor_vcpu *v, const struct monitor_regs *regs, const char *text, uint64_t number)
-	__attribute__((noreturn));
+void stop_bug_at(struct monitor_vcpu *v, const struct monitor_regs *regs, const char *text, uint64_t number,
+		 const char *where) __attribute__((noreturn));
+#define STOP_TEXT(x) #x
+#define STOP_LINE(line) STOP_TEXT(line)
+#define stop_bug(v, regs, text, number) stop_bug_at(v, regs, text, number, __FILE__ ":" STOP_LINE(__LINE__))
 
 #define MONITOR_TABLE_PROTOTYPES
 #include "hypercall_table.inc"

@@ -12,6 +12,28 @@ void offsets(void)
 	DEFINE(V_SELF, offsetof(struct monitor_vcpu, self));
 	DEFINE(V_REGS, offsetof(struct monitor_vcpu, regs));
 	DEFINE(V_USER, offsetof(struct monitor_vcpu, user));
+	DEFINE(V_SLOW, offsetof(struct monitor_vcpu, slow));
+	DEFINE(V_HOLE_END, offsetof(struct monitor_vcpu, hole_end));
+	DEFINE(V_INFO, offsetof(struct monitor_vcpu, info));
+	DEFINE(V_VM, offsetof(struct monitor_vcpu, vm));
+	DEFINE(V_SYSCALL, offsetof(struct monitor_vcpu, syscall_entry));
+	DEFINE(V_KERNEL_GS, offsetof(struct monitor_vcpu, kernel_gs_base));
+	DEFINE(V_USER_GS, offsetof(struct monitor_vcpu, user_gs_base));
+	DEFINE(V_KERNEL_TABLE, offsetof(struct monitor_vcpu, mmu.kernel));
+	DEFINE(V_USER_TABLE, offsetof(struct monitor_vcpu, mmu.user));
+	DEFINE(V_SYSCALLS, offsetof(struct monitor_vcpu, shared.counters.syscalls));
+	DEFINE(V_DELIVERED, offsetof(struct monitor_vcpu, shared.counters.delivered));
+	DEFINE(VM_TRAP, offsetof(struct monitor_vm, trap[0].handler));
+	DEFINE(VM_TRAP_FLAGS, offsetof(struct monitor_vm, trap[0].flags));
+	DEFINE(I_INTERRUPTS_ON, offsetof(struct pvn_vcpu_info, interrupts_on));
+	DEFINE(I_FAULT_ADDRESS, offsetof(struct pvn_vcpu_info, fault_address));
+	DEFINE(I_KERNEL_STACK, offsetof(struct pvn_vcpu_info, kernel_stack));
+	DEFINE(SLOW_FAMILY, SLOW_FAMILY);
+	DEFINE(SLOW_WAITING, SLOW_WAITING);
+	DEFINE(SLOW_NO_USER, SLOW_NO_USER);
+	DEFINE(TRAP_OFF, PVN_TRAP_INTERRUPT_OFF);
+	DEFINE(RFLAGS_OF_GUEST, RFLAGS_GUEST);
+	DEFINE(NR_TRAP_RETURN, PVN_HC_CPU_TRAP_RETURN);
 	DEFINE(V_CALLS, offsetof(struct monitor_vcpu, shared.counters.calls));
 	DEFINE(E_CALL, offsetof(struct monitor_entry, call));
 	DEFINE(E_PLAIN, offsetof(struct monitor_entry, plain));
@@ -36,5 +58,7 @@ void offsets(void)
 	DEFINE(R_CS, offsetof(struct monitor_regs, cs));
 	DEFINE(R_RFLAGS, offsetof(struct monitor_regs, rflags));
 	DEFINE(R_RSP, offsetof(struct monitor_regs, rsp));
+	DEFINE(R_SS, offsetof(struct monitor_regs, ss));
+	DEFINE(R_ERROR, offsetof(struct monitor_regs, error));
 	DEFINE(R_VECTOR, offsetof(struct monitor_regs, vector));
 }

@@ -8,7 +8,7 @@ static void put_text(char *to, const char *text, uint64_t number)
 {
 	unsigned int n = 0, digits = 1;
 
-	for (; text[n] && n < MONITOR_TEXT_BYTES - 24; n++)
+	for (; text[n] && n < MONITOR_TEXT_BYTES - 64; n++)
 		to[n] = text[n];
 	to[n++] = ' ';
 	for (uint64_t rest = number; rest >= 10; rest /= 10)
@@ -16,6 +16,20 @@ static void put_text(char *to, const char *text, uint64_t number)
 	to[n + digits] = 0;
 	for (; digits; number /= 10)
 		to[n + --digits] = (char)('0' + number % 10);
+}
+
+/* Where our bug was noticed, after the text. */
+static void put_place(char *to, const char *where)
+{
+	unsigned int n = 0;
+
+	while (to[n])
+		n++;
+	to[n++] = ',';
+	to[n++] = ' ';
+	for (unsigned int i = 0; where[i] && n < MONITOR_TEXT_BYTES - 1; i++)
+		to[n++] = where[i];
+	to[n] = 0;
 }
 
 /* As much of the guest's code and stack as can be read. A bug's report has none: that memory may be the bug. */
@@ -58,8 +72,10 @@ void stop_guest(struct monitor_vcpu *v, const struct monitor_regs *regs, const c
 	arch_vmm_stop();
 }
 
-void stop_bug(struct monitor_vcpu *v, const struct monitor_regs *regs, const char *text, uint64_t number)
+void stop_bug_at(struct monitor_vcpu *v, const struct monitor_regs *regs, const char *text, uint64_t number,
+		 const char *where)
 {
 	stop(v, regs, MONITOR_REPORT_BUG, text, number);
+	put_place(v->shared.report.text, where);
 	arch_vmm_stop();
 }

@@ -91,9 +91,9 @@ static void exception(struct monitor_vcpu *v, struct monitor_regs *regs, bool us
 void trap_from_guest(struct monitor_vcpu *v, struct monitor_regs *regs)
 {
 	unsigned int vector = (unsigned int)regs->vector;
-	bool user = v->user;
+	bool user = v->user || regs->vector & VECTOR_FROM_USER;
 
-	if (user)
+	if (v->user)
 		mode_to_kernel(v);
 	/* A vector that INT n may raise is no interrupt's. */
 	if (vector >= VECTOR_INTERRUPTS && !(v->vm->trap[vector].flags & PVN_TRAP_FROM_USER)) {

@@ -190,58 +190,18 @@ const struct monitor_shared *pv_monitor_shared(const struct vm *vm, unsigned int
 	return (const struct monitor_shared *)area(vm, vcpu);
 }
 
-/* Text executable, everything else writable, a hole below each vCPU's stack: an overrun is a double fault, in words. */
-static int map_monitor(struct vm *vm, const struct monitor_image *header)
-{
-	struct pv_monitor *mon = vm->monitor;
-	int ret;
-
-	ret = pv_tables_map(&mon->tables, MONITOR_VA, mon->gpa, header->text_bytes, 0);
-	if (!ret)
-		ret = pv_tables_map(&mon->tables, MONITOR_VA + header->text_bytes, mon->gpa + header->text_bytes,
-				    header->memory_bytes - header->text_bytes, PV_PTE_WRITE | PV_PTE_NX);
-	for (unsigned int i = 0; i < vm->m.nr_vcpus && !ret; i++) {
-		uint64_t at = mon->areas + (uint64_t)i * MONITOR_AREA_BYTES, stack = MONITOR_AREA_GUARD + PAGE;
-
-		ret = pv_tables_map(&mon->tables, MONITOR_VA + at, mon->gpa + at, MONITOR_AREA_GUARD,
-				    PV_PTE_WRITE | PV_PTE_NX);
-		if (!ret)
-			ret = pv_tables_map(&mon->tables, MONITOR_VA + at + stack, mon->gpa + at + stack,
-					    MONITOR_AREA_BYTES - stack, PV_PTE_WRITE | PV_PTE_NX);
-	}
-	if (!ret)
-		ret = pv_tables_map(&mon->tables, MONITOR_VA + mon->directory, mon->gpa + mon->directory,
-				    mon->bytes - mon->directory, PV_PTE_WRITE | PV_PTE_NX);
-	if (!ret)
-		ret = pv_tables_map_apic(&mon->tables);
-	return ret;
-}
-
-static int map_kernel(struct pv_monitor *mon, const struct pv_kernel *kernel)
-{
-	int ret = 0;
-
-	for (unsigned int i = 0; i < kernel->nr_segments && !ret; i++) {
-		const struct pv_segment *s = &kernel->segment[i];
-
-		ret = pv_tables_map(&mon->tables, s->va, s->gpa, s->bytes,
-				    PV_PTE_USER | (s->write ? PV_PTE_WRITE : 0) | (s->execute ? 0 : PV_PTE_NX));
-	}
-	return ret;
-}
-
 static int make_tables(struct vm *vm, const struct monitor_image *header, const struct pv_kernel *kernel, char *err,
 		       unsigned int errlen)
 {
-	int ret;
+	const struct pv_layout layout = {
+		.text_bytes = header->text_bytes,
+		.image_bytes = header->memory_bytes,
+		.areas = vm->monitor->areas,
+		.nr_vcpus = vm->m.nr_vcpus,
+		.rest = vm->monitor->directory,
+	};
+	int ret = pv_tables_make(&vm->monitor->tables, &layout, &vm->m.gmem, kernel);
 
-	ret = pv_tables_init(&vm->monitor->tables);
-	if (!ret)
-		ret = map_monitor(vm, header);
-	if (!ret)
-		ret = pv_tables_map_ram(&vm->monitor->tables, &vm->m.gmem);
-	if (!ret)
-		ret = map_kernel(vm->monitor, kernel);
 	if (ret == -EEXIST)
 		snprintf(err, errlen, "kernel %s has two segments at one virtual address: build it again",
 			 vm->opt->kernel);

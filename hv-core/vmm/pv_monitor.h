@@ -55,9 +55,17 @@ struct pv_tables {
 int pv_tables_init(struct pv_tables *t);
 /* Map whole pages of 4 KiB. Mapped again to the same frame, a page gets the rights of both; to another: -EEXIST. */
 int pv_tables_map(struct pv_tables *t, uint64_t va, uint64_t phys, uint64_t bytes, uint64_t rights);
-/* The local APIC, for the monitor. */
-int pv_tables_map_apic(struct pv_tables *t);
-/* All RAM from `va` on, in pages of 2 MiB: at MONITOR_RAM_VA for the monitor and at PVN_PV_DIRECT_MAP for the guest. */
-int pv_tables_map_ram(struct pv_tables *t, const struct gmem *gm);
+
+/* The monitor's memory, by offsets: the image from 0 on, a vCPU's area each, and the rest, tables with it. */
+struct pv_layout {
+	uint64_t text_bytes, image_bytes;
+	uint64_t areas;
+	unsigned int nr_vcpus;
+	uint64_t rest;
+};
+
+/* The address space of the start: monitor, local APIC, all RAM for both, the kernel's segments. */
+int pv_tables_make(struct pv_tables *t, const struct pv_layout *layout, const struct gmem *gm,
+		   const struct pv_kernel *kernel);
 
 #endif

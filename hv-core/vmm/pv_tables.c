@@ -78,13 +78,8 @@ int pv_tables_map(struct pv_tables *t, uint64_t va, uint64_t phys, uint64_t byte
 	return 0;
 }
 
-int pv_tables_map_apic(struct pv_tables *t)
-{
-	return pv_tables_map(t, MONITOR_APIC_VA, MONITOR_APIC_GPA, PAGE,
-			     PV_PTE_WRITE | PV_PTE_UNCACHED | PV_PTE_NX);
-}
-
-int pv_tables_map_ram(struct pv_tables *t, const struct gmem *gm)
+/* In pages of 2 MiB: at MONITOR_RAM_VA for the monitor and at PVN_PV_DIRECT_MAP for the guest. */
+static int map_ram(struct pv_tables *t, const struct gmem *gm)
 {
 	for (unsigned int i = 0; i < gm->nr_regions; i++) {
 		const struct gmem_region *r = &gm->region[i];
@@ -101,4 +96,60 @@ int pv_tables_map_ram(struct pv_tables *t, const struct gmem *gm)
 		}
 	}
 	return 0;
+}
+
+/* Memory of the monitor's own, at its place. */
+static int map_own(struct pv_tables *t, uint64_t from, uint64_t to, uint64_t rights)
+{
+	return pv_tables_map(t, MONITOR_VA + from, t->gpa + from, to - from, rights);
+}
+
+/* Text executable, everything else writable, a hole below each vCPU's stack: an overrun is a double fault, in words. */
+static int map_monitor(struct pv_tables *t, const struct pv_layout *layout)
+{
+	int ret = map_own(t, 0, layout->text_bytes, 0);
+
+	if (!ret)
+		ret = map_own(t, layout->text_bytes, layout->image_bytes, PV_PTE_WRITE | PV_PTE_NX);
+	for (unsigned int i = 0; i < layout->nr_vcpus && !ret; i++) {
+		uint64_t at = layout->areas + (uint64_t)i * MONITOR_AREA_BYTES;
+
+		ret = map_own(t, at, at + MONITOR_AREA_GUARD, PV_PTE_WRITE | PV_PTE_NX);
+		if (!ret)
+			ret = map_own(t, at + MONITOR_AREA_GUARD + PAGE, at + MONITOR_AREA_BYTES,
+				      PV_PTE_WRITE | PV_PTE_NX);
+	}
+	if (!ret)
+		ret = map_own(t, layout->rest, t->bytes, PV_PTE_WRITE | PV_PTE_NX);
+	if (!ret)
+		ret = pv_tables_map(t, MONITOR_APIC_VA, MONITOR_APIC_GPA, PAGE,
+				    PV_PTE_WRITE | PV_PTE_UNCACHED | PV_PTE_NX);
+	return ret;
+}
+
+static int map_kernel(struct pv_tables *t, const struct pv_kernel *kernel)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < kernel->nr_segments && !ret; i++) {
+		const struct pv_segment *s = &kernel->segment[i];
+
+		ret = pv_tables_map(t, s->va, s->gpa, s->bytes,
+				    PV_PTE_USER | (s->write ? PV_PTE_WRITE : 0) | (s->execute ? 0 : PV_PTE_NX));
+	}
+	return ret;
+}
+
+int pv_tables_make(struct pv_tables *t, const struct pv_layout *layout, const struct gmem *gm,
+		   const struct pv_kernel *kernel)
+{
+	int ret = pv_tables_init(t);
+
+	if (!ret)
+		ret = map_monitor(t, layout);
+	if (!ret)
+		ret = map_ram(t, gm);
+	if (!ret)
+		ret = map_kernel(t, kernel);
+	return ret;
 }

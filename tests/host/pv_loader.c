@@ -20,6 +20,7 @@
 #define MEMORY (64ull << 20)
 #define MAX_FILE (1 << 20)
 #define MONITOR_GPA (1ull << 39)
+#define AREAS 0x10000ull /* offset of the vCPUs' areas */
 
 static char err[512];
 
@@ -279,22 +280,16 @@ static unsigned int count_leaks(const struct pv_tables *t, uint64_t table, unsig
 
 TEST_F(kernel, tables)
 {
-	struct pv_tables t = { .gpa = MONITOR_GPA, .at = 0x40000, .bytes = 4 << 20 };
+	struct pv_tables t = { .gpa = MONITOR_GPA, .at = 0x48000, .bytes = 4 << 20 };
+	const struct pv_layout layout = {
+		.text_bytes = 0x4000, .image_bytes = 0x8000, .areas = AREAS, .nr_vcpus = 2, .rest = AREAS + 2 * MONITOR_AREA_BYTES,
+	};
 	unsigned int leaves = 0;
 	uint64_t rights;
 
 	ASSERT_EQ(0, load(self));
 	t.host = malloc(t.bytes);
-	ASSERT_EQ(0, pv_tables_init(&t));
-	ASSERT_EQ(0, pv_tables_map(&t, MONITOR_VA, MONITOR_GPA, 0x4000, 0));
-	ASSERT_EQ(0, pv_tables_map(&t, MONITOR_VA + 0x4000, MONITOR_GPA + 0x4000, 0x10000, PV_PTE_WRITE | PV_PTE_NX));
-	ASSERT_EQ(0, pv_tables_map_ram(&t, &self->gmem));
-	for (unsigned int i = 0; i < self->out.nr_segments; i++) {
-		const struct pv_segment *s = &self->out.segment[i];
-
-		ASSERT_EQ(0, pv_tables_map(&t, s->va, s->gpa, s->bytes, PV_PTE_USER | (s->write ? PV_PTE_WRITE : 0) |
-					   (s->execute ? 0 : PV_PTE_NX)));
-	}
+	ASSERT_EQ(0, pv_tables_make(&t, &layout, &self->gmem, &self->out));
 	EXPECT_EQ(0, count_leaks(&t, t.top, 4, 0, true, &leaves));
 	EXPECT_LT(2 * MEMORY / (2 << 20), leaves);
 
@@ -308,6 +303,19 @@ TEST_F(kernel, tables)
 	EXPECT_EQ(PV_PTE_WRITE | PV_PTE_NX, rights);
 	EXPECT_EQ(MONITOR_GPA, walk(&t, MONITOR_VA, &rights));
 	EXPECT_EQ(0, rights);
+	EXPECT_EQ(MONITOR_GPA + 0x4000, walk(&t, MONITOR_VA + 0x4000, &rights));
+	EXPECT_EQ(PV_PTE_WRITE | PV_PTE_NX, rights);
+	EXPECT_EQ(0, walk(&t, MONITOR_VA + 0x8000, &rights));
+	EXPECT_EQ(MONITOR_APIC_GPA, walk(&t, MONITOR_APIC_VA, &rights));
+	EXPECT_EQ(PV_PTE_WRITE | PV_PTE_NX, rights);
+	EXPECT_EQ(MONITOR_GPA + layout.rest, walk(&t, MONITOR_VA + layout.rest, &rights));
+	EXPECT_EQ(PV_PTE_WRITE | PV_PTE_NX, rights);
+	/* Each vCPU's area, but for the page that catches a stack that runs over. */
+	for (uint64_t at = AREAS; at < layout.rest; at += 4096) {
+		bool guard = at % MONITOR_AREA_BYTES == MONITOR_AREA_GUARD;
+
+		EXPECT_EQ(guard ? 0 : MONITOR_GPA + at, walk(&t, MONITOR_VA + at, &rights)) TH_LOG("%llx", (unsigned long long)at);
+	}
 	EXPECT_EQ(0, walk(&t, PVN_PV_DIRECT_MAP + MEMORY, &rights));
 	EXPECT_EQ(0, walk(&t, 0x1000, &rights));
 

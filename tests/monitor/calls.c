@@ -219,6 +219,12 @@ static uint64_t random_edge(unsigned int *seed)
 	return rand_r(seed) % 8 ? value : value + rand_r(seed) % 64;
 }
 
+static void random_syscall(void)
+{
+	mode_to_kernel(&fake.v);
+	mode_syscall(&fake.v);
+}
+
 /* A call or a trap with such registers: 1 if the guest goes on, 0 if it was stopped. */
 static unsigned int random_step(unsigned int *seed)
 {
@@ -242,7 +248,7 @@ static unsigned int random_step(unsigned int *seed)
 	if (rand_r(seed) & 1)
 		trap_from_guest(&fake.v, &fake.regs);
 	else if (fake.v.user)
-		mode_syscall(&fake.v);
+		random_syscall();
 	else
 		fake_call((rand_r(seed) % 11) << 8 | rand_r(seed) % 18, random_edge(seed), random_edge(seed), random_edge(seed), 0, 0);
 	return 1;

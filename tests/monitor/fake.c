@@ -103,6 +103,10 @@ void arch_wrmsr(uint32_t msr, uint64_t value)
 
 int arch_wrmsr_try(uint32_t msr, uint64_t value)
 {
+	if (msr == 0x4b564d04) {
+		fake.eoi_msr = value;
+		return 0;
+	}
 	if (msr != 0x4b564d01)
 		abort();
 	fake.clock_msr = value;

@@ -30,7 +30,7 @@ struct fake {
 	unsigned int vmm_calls, halts, outs;
 	unsigned int sleeps, eois, wakes_with; /* the vector that ends a sleep; 0: none, and the test is over */
 	uint32_t apic[0x40]; /* registers by offset / 16, as last written */
-	uint64_t open_gates[4], clock_msr;
+	uint64_t open_gates[4], clock_msr, eoi_msr;
 	bool no_clock;
 	uint64_t dr6, gs_selector, kernel_gs;
 	uint16_t port;

@@ -38,11 +38,25 @@ TEST_F(interrupts, local_apic)
 	static const unsigned int masked[] = { 0x320, 0x330, 0x340, 0x350, 0x360, 0x370 };
 
 	fake.apic[8] = 0xff;
-	interrupt_start();
+	interrupt_start(&fake.v);
 	EXPECT_EQ(0x100, fake.apic[0xf0 / 16] & 0x100);
 	EXPECT_EQ(0, fake.apic[0x80 / 16]);
 	for (unsigned int i = 0; i < 6; i++)
 		EXPECT_EQ(0x10000, fake.apic[masked[i] / 16]);
+}
+
+/* KVM has said that it needs no acknowledgement. */
+TEST_F(interrupts, acknowledged_by_a_bit)
+{
+	guest_interrupts_set(&fake.v, true);
+	fake.v.acknowledged = 1;
+	comes(0x40);
+	EXPECT_EQ(0, fake.eois);
+	EXPECT_EQ(0, fake.v.acknowledged);
+	comes(0x41);
+	EXPECT_EQ(1, fake.eois);
+	interrupt_start(&fake.v);
+	EXPECT_EQ(fake.v.shared.boot.memory + (uint64_t)&fake.v.acknowledged - MONITOR_VA + 1, fake.eoi_msr);
 }
 
 TEST_F(interrupts, delivered_at_once)

@@ -74,11 +74,18 @@ static bool stops(unsigned int vector)
 	return false;
 }
 
+/* As fast.S calls it: in kernel mode's address space. */
+static void system_call(void)
+{
+	mode_to_kernel(&fake.v);
+	mode_syscall(&fake.v);
+}
+
 static bool syscall_stops(void)
 {
 	if (setjmp(fake.stopped))
 		return true;
-	mode_syscall(&fake.v);
+	system_call();
 	return false;
 }
 
@@ -163,7 +170,7 @@ TEST_F(user, system_call)
 	fake.regs.rax = 39;
 	fake.regs.rdi = 5;
 	fake.regs.rflags = RFLAGS_IF | RFLAGS_FIXED | 0x400;
-	mode_syscall(&fake.v);
+	system_call();
 	EXPECT_EQ(0, fake.v.user);
 	EXPECT_EQ(KERNEL_TABLE, fake.cr3);
 	EXPECT_EQ(0x1000, fake.gs_base);
@@ -194,7 +201,7 @@ TEST_F(user, syscall_entry)
 	EXPECT_EQ(0, fake_call(PVN_HC_CPU_SYSCALL_ENTRY, 0, 0, 0, 0, 0));
 	enter_user();
 	fake.regs.rip = PROGRAM + 2;
-	mode_syscall(&fake.v);
+	system_call();
 	EXPECT_EQ(HANDLER + VECTOR_UD, fake.regs.rip);
 	EXPECT_EQ(PROGRAM, frame()[0]);
 }

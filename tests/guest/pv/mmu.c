@@ -255,6 +255,11 @@ void pv_mmu_spaces(bool by_hand)
 	pv_equal(0, ret | pv_mmu_switch(true), "an address space for programs");
 }
 
+void pv_mmu_break(void)
+{
+	direct(K4)[257] = 0;
+}
+
 void pv_mmu_trusted(void)
 {
 	pv_equal(0, pvn_mmu_zone_trust(1), "with trusted tables: mmu.zone_trust again");

@@ -91,10 +91,12 @@ void pv_mmu_benches(void);
 void pv_mmu_spaces(bool trusted);
 int64_t pv_mmu_switch(bool user);
 void pv_mmu_trusted(void);
+void pv_mmu_break(void);
 /* user.c */
 void pv_user_suite(bool trusted);
 void pv_user_end(uint64_t stack, bool syscall);
 void pv_user_benches(void);
+void pv_user_break(void);
 /* events.c */
 extern unsigned int pv_interrupts;
 void pv_events_suite(void);

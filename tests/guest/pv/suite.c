@@ -598,6 +598,8 @@ static void end(const char *line)
 		pv_equal(-PVN_ESTATE, pvn_mmu_zone_trust(1), "mmu.zone_trust where the host does not allow it");
 		plan();
 	}
+	if (is(line, "monitor-breaks"))
+		pv_user_break();
 	if (is(line, "user-stack-hole"))
 		pv_user_end(MONITOR_VA + 0x20000, false);
 	if (is(line, "user-stack-apart"))

@@ -280,14 +280,14 @@ static void test_interrupts(void)
 	pv_equal(0, pv_events_start(), "events");
 	fresh(u_spin, 0);
 	for (unsigned int i = 0; i < 5; i++) {
-		pv_timer(200000);
+		pv_timer(1000000);
 		came += pv_user_enter(&f) == PV_UPCALL;
-		on &= f.rbx > last && f.hw.rflags & RFLAGS_IF;
+		on &= f.rbx >= last && f.hw.rflags & RFLAGS_IF;
 		last = f.rbx;
 		pv_upcall();
 	}
 	pv_equal(5, came, "an interrupt ends a program that spins, and it goes on where it was");
-	pv_result(on, "further each time");
+	pv_result(on && last > 0x10d, "further each time");
 	pv_equal(5, (int64_t)(pv_interrupts - before), "each has come once");
 	/* One that comes while the kernel has its flag off waits for the program. */
 	pv_info->interrupts_on = 0;
@@ -332,6 +332,18 @@ void pv_user_end(uint64_t stack, bool syscall)
 	pvn_cpu_syscall_entry((uint64_t)pv_syscall_entry, 0);
 	pv_info->kernel_stack = stack;
 	run(syscall ? u_syscall : u_ud2, 0);
+}
+
+/*
+ * Trusted tables without the monitor's map of RAM, from the next change of CR3 on: it finds itself broken. What trust
+ * means, and the one way to see what our own bug would look like.
+ */
+void pv_user_break(void)
+{
+	start(true);
+	pv_traps_register(PVN_TRAP_INTERRUPT_OFF);
+	pv_mmu_break();
+	run(u_ud2, 0);
 }
 
 static void one_run(void)
