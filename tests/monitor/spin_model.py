@@ -21,7 +21,7 @@ def check(model, change):
         def run(*command):
             return subprocess.run(command, cwd=work, check=True, capture_output=True, text=True).stdout
         run("spin", "-a", *([f"-D{change}"] if change else []), str(MODELS / model))
-        run("gcc", "-O2", "-w", "-DSAFETY", "-DMEMLIM=2048", "-o", "pan", "pan.c")
+        run("gcc", "-O1", "-w", "-DSAFETY", "-DMEMLIM=2048", "-o", "pan", "pan.c")
         out = run("./pan", "-m1000000")
     errors = re.search(r"errors: (\d+)", out)
     states = re.search(r"(\d+) states, stored", out)
