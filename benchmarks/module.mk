@@ -15,8 +15,9 @@ PROGRAMS += $(OUT)/bin/cpu-bench
 CPU_INITRD := $(OUT)/cpu/initrd
 CPU_INITRD_TREE := $(OUT)/cpu/tree
 
-$(CPU_INITRD): $(OUT)/bin/cpu-bench $(MODULES) tests/images/pack-overlay benchmarks/cpu/add-modules
-	rm -rf $(CPU_INITRD_TREE) && mkdir -p $(CPU_INITRD_TREE)
-	strip -o $(CPU_INITRD_TREE)/init $(OUT)/bin/cpu-bench
-	benchmarks/cpu/add-modules $(CPU_INITRD_TREE) $(OUT)/modules $(PVN_GUEST_KERNEL_MODULES)
-	tests/images/pack-overlay $(CPU_INITRD_TREE) $@
+# Made anew each time, since other modules may be asked for.
+$(CPU_INITRD): $(OUT)/bin/cpu-bench $(MODULES) FORCE
+	@rm -rf $(CPU_INITRD_TREE) && mkdir -p $(CPU_INITRD_TREE)
+	@strip -o $(CPU_INITRD_TREE)/init $(OUT)/bin/cpu-bench
+	@benchmarks/cpu/add-modules $(CPU_INITRD_TREE) $(OUT)/modules $(PVN_GUEST_KERNEL_MODULES)
+	@tests/images/pack-overlay $(CPU_INITRD_TREE) $@

@@ -162,7 +162,7 @@ static int munmap_run(uint64_t ops, struct sample *sample)
 	return ret ? bench_error("unmapping") : 0;
 }
 
-/* One fork an area: the second of the same pages would find them protected already, and be cheaper. */
+/* One fork an area, unless more are asked for: the second finds the pages protected already, and is cheaper. */
 static int fork_large_prepare(uint64_t ops)
 {
 	return area_map_touched(LARGE_PAGES);
@@ -193,7 +193,7 @@ const struct bench memory_benches[] = {
 	{ "mmu.cow-fault", 8192, 65536, "a write to a page shared with a child, each", cow_prepare, touch_run,
 	  cow_finish },
 	{ "mmu.munmap", 8192, 65536, "munmap of touched memory, each page", area_map_touched, munmap_run, area_unmap },
-	{ "mmu.fork-64m", 1, 1, "fork, exit, wait of a process that has touched 64 MiB", fork_large_prepare,
+	{ "mmu.fork-64m", 1, 1000, "fork, exit, wait of a process that has touched 64 MiB", fork_large_prepare,
 	  fork_exit_run, area_unmap },
 	{ "mmu.mprotect-1m", 200, 1000000, "mprotect of a touched MiB to read-only, and back", protect_prepare,
 	  protect_run, area_unmap },

@@ -64,7 +64,7 @@ def entries(session, unit, scale, benches):
 
 def add_loads(found, session):
     """CR3 loads and TLB flushes, from the round in which the host without nested paging saw each of them."""
-    rounds = counted_rounds(session, True) if session else {}
+    rounds = counted_rounds(session, True)
     for entry in found:
         key = entry["bench"], entry["variant"]
         samples = [s for these in rounds.get(key, {}).values() for s in these]
@@ -105,14 +105,15 @@ def guests_words(machines, run):
 
 
 def report(sessions, run, not_run, kind, unit, benches, counting):
-    """The whole of report.json from the sessions in which it was timed, and the one in which loads were counted."""
+    """The whole of report.json but for loads, from the sessions in which variants were timed; each knows which."""
     found, failed, machines, thp = [], {}, {}, set()
     for session in sessions:
-        wrong = not_counting(session) if counting else {}
+        wrong = {name: text for name, text in (not_counting(session) if counting else {}).items() if name in session["timed"]}
         scale = 1 if counting else 1000 / float(session["host"]["machine"]["ticks_per_us"])
         found += [e for e in entries(session, unit, scale, benches) if e["variant"] not in wrong]
-        failed.update({**session["failed"], **wrong})
-        machines.update({n: m for n, m in session["machines"].items() if n in {e["variant"] for e in found}})
+        failed.update({name: text for name, text in session["failed"].items() if name.split()[-1] in session["timed"]})
+        failed.update(wrong)
+        machines.update({name: machine for name, machine in session["machines"].items() if name in session["timed"]})
         thp.add(session["host"]["transparent_hugepages"])
     order = [v.name for v in cpu_variants.VARIANTS]
     found.sort(key=lambda e: (benches.index(e["bench"]), order.index(e["variant"])))
