@@ -8,7 +8,9 @@ import re
 from . import counters, guest
 
 # Exit codes of SVM (AMD64 manual, volume 2, appendix C).
-SVM_EXITS = {0x13: "cr3", 0x14: "cr4", 0x79: "invlpg"}
+SVM_EXITS = {0x03: "read_cr3", 0x13: "cr3", 0x14: "cr4", 0x4e: "page_fault", 0x60: "interrupt", 0x64: "vintr", 0x72: "cpuid",
+             0x78: "hlt", 0x79: "invlpg", 0x7b: "io", 0x7c: "msr"}
+ALWAYS = ("cr3", "cr4", "invlpg")
 TRACING = "/sys/kernel/tracing"
 
 
@@ -54,7 +56,7 @@ class CpuGuest(guest.Guest):
             self.ask("end", rb"ENDED")
         done, ticks, overhead = (int(match.group(i), 16) for i in (1, 2, 3))
         change = {name: after[name] - before[name] for name in after if name in before}
-        change.update({name: traced_after[name] - traced[name] for name in traced_after})
+        change.update({name: traced_after[name] - traced.get(name, 0) for name in traced_after})
         return {"ops": done, "ticks": ticks - overhead, "overhead": overhead, "counters": change}
 
     def close(self):
@@ -111,15 +113,16 @@ class ExitTrace:
             f.write(text + "\n")
 
     def counts(self, pid):
-        found = {f"exit_{name}": 0 for name in SVM_EXITS.values()}
+        found = {f"exit_{name}": 0 for name in ALWAYS}
         if self.error:
             return {}
         threads = set(os.listdir(f"/proc/{pid}/task"))
         with open(os.path.join(self.folder, "hist"), encoding="ascii") as f:
             text = f.read()
         for thread, reason, hits in re.findall(r"common_pid:\s*(\d+), exit_reason:\s*(\d+) \} hitcount:\s*(\d+)", text):
-            if thread in threads and int(reason) in SVM_EXITS:
-                found[f"exit_{SVM_EXITS[int(reason)]}"] += int(hits)
+            if thread in threads:
+                name = f"exit_{SVM_EXITS.get(int(reason), hex(int(reason)))}"
+                found[name] = found.get(name, 0) + int(hits)
         return found
 
     def __exit__(self, *_):

@@ -71,6 +71,18 @@ def add_loads(found, session):
         runs = [total(samples, null_cost(session, entry["variant"], True))] if samples else []
         entry["cr3_loads_per_op"] = per_op(runs, ["exit_cr3_net"])
         entry["tlb_flushes_per_op"] = per_op(runs, ["exit_cr3_net", "exit_cr4_net", "exit_invlpg_net"])
+        entry["exits_by_reason"] = by_reason(samples)
+
+
+def by_reason(samples):
+    """Exits an operation in the host without nested paging, {reason: rate}; what asking costs is left in."""
+    ops = sum(s["ops"] for s in samples)
+    sums = {}
+    for s in samples:
+        for name, count in s["counters"].items():
+            if name.startswith("exit_"):
+                sums[name[5:]] = sums.get(name[5:], 0) + count
+    return {name: round(count / ops, 4) for name, count in sorted(sums.items()) if count and ops}
 
 
 def not_counting(session):
@@ -98,6 +110,8 @@ def guests_words(machines, run):
                    "release": machine.get("release"), "version": machine.get("version"),
                    "transparent_hugepages": machine.get("thp"), "clocksource": machine.get("clocksource"),
                    "ticks_per_instruction": machine.get("ticks_per_instruction"),
+                   "ticks_of_stosb_page": machine.get("ticks_of_stosb_page"),
+                   "ticks_of_movsb_page": machine.get("ticks_of_movsb_page"),
                    "vulnerabilities": {key.partition(".")[2]: value for key, value in machine.items()
                                        if key.startswith("vulnerability.")},
                    "cpuid": {leaf: machine.get(leaf) for leaf in CPUID_OF}, "notes": machine.get("notes", [])}
