@@ -43,9 +43,9 @@ class CpuGuest(guest.Guest):
             raise Unmeasured(re.sub(r"^bench=\S+: ", "", match.group("why").decode(errors="replace")))
         return before.decode(errors="replace"), match
 
-    def measure(self, bench, ops=None, trace=None):
+    def measure(self, bench, trace=None):
         """One run: operations, net ticks, and the change of KVM's counters while it ran."""
-        self.ask(f"prepare {bench} {ops}" if ops else f"prepare {bench}", rb"ARMED")
+        self.ask(f"prepare {bench}", rb"ARMED")
         before = vm_counters(self.pid)
         traced = trace.counts(self.pid) if trace else {}
         try:
