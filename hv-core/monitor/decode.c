@@ -53,9 +53,9 @@ bool decode(const uint8_t *code, unsigned int bytes, struct decoded *out)
 		bytes = DECODE_MAX_BYTES;
 	for (; at < bytes && is_prefix(code[at]); at++)
 		word |= code[at] == 0x66;
-	/* REX comes last and matters to none of them. */
+	/* REX comes last. Its W undoes the operand-size prefix; nothing else of it matters here. */
 	if (at < bytes && (code[at] & 0xf0) == 0x40)
-		at++;
+		word &= !(code[at++] & 0x8);
 	if (at >= bytes)
 		return false;
 	*out = (struct decoded){ .length = at + 1 };

@@ -115,9 +115,9 @@ int arch_wrmsr_try(uint32_t msr, uint64_t value)
 
 void arch_sleep(void)
 {
-	fake.sleeps++;
-	if (!fake.wakes_with)
-		abort();
+	/* Nobody wakes it: the guest is at its end, as when it is stopped. */
+	if (!fake.wakes_with || ++fake.sleeps > FAKE_SLEEPS_MAX)
+		longjmp(fake.stopped, 1);
 	/* Also when its handler has gone: it is what ends the sleep. */
 	fake.v.waiting[fake.wakes_with / 64] |= 1ull << fake.wakes_with % 64;
 }

@@ -13,6 +13,7 @@
 /* The last page below the gap of addresses is mapped too, to the end of RAM. */
 #define FAKE_EDGE 0x7ffffffff000ull
 #define FAKE_PORTS 8
+#define FAKE_SLEEPS_MAX 100
 
 struct fake {
 	struct monitor_vcpu v;
@@ -28,7 +29,7 @@ struct fake {
 	uint64_t vmm_nr, vmm_args[PVN_HYPERCALL_ARGS];
 	int64_t vmm_result;
 	unsigned int vmm_calls, halts, outs;
-	unsigned int sleeps, eois, wakes_with; /* the vector that ends a sleep; 0: none, and the test is over */
+	unsigned int sleeps, eois, wakes_with; /* the vector that ends a sleep; 0: none, and the guest is stopped */
 	uint32_t apic[0x40]; /* registers by offset / 16, as last written */
 	uint64_t open_gates[4], clock_msr, eoi_msr;
 	bool no_clock;

@@ -10,3 +10,13 @@ $(MONITOR_TEST_PROGRAMS): $(OUT)/tests/monitor/%: tests/monitor/%.c tests/monito
 	@mkdir -p $(@D)
 	$(CC) $(PVN_CFLAGS) -Itests/monitor -I$(MONITOR_DIR) $(SANITIZE) -isystem $(PVN_KSELFTEST_INC) -Wno-sign-compare \
 		-Wno-missing-prototypes -o $@ $(filter %.c,$^)
+
+# The same under libFuzzer, which is a part of clang.
+MONITOR_FUZZERS := $(OUT)/tests/monitor/fuzz_calls $(OUT)/tests/monitor/fuzz_decode
+TEST_PROGRAMS += $(MONITOR_FUZZERS)
+
+$(MONITOR_FUZZERS): $(OUT)/tests/monitor/%: tests/monitor/%.c tests/monitor/fake.c tests/monitor/space.c $(MONITOR_PLAIN_SRCS) \
+		tests/monitor/fake.h tests/monitor/space.h $(wildcard $(MONITOR_DIR)/*.h $(MONITOR_DIR)/*.inc)
+	@mkdir -p $(@D)
+	clang $(PVN_CFLAGS) -Itests/monitor -I$(MONITOR_DIR) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		-o $@ $(filter %.c,$^) -lZydis

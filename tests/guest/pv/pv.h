@@ -97,6 +97,12 @@ void pv_user_suite(bool trusted);
 void pv_user_end(uint64_t stack, bool syscall);
 void pv_user_benches(void);
 void pv_user_break(void);
+/* With trusted tables and empty system calls. */
+void pv_user_start(void);
+/* So many of them by a program; how many upcalls came meanwhile. */
+unsigned int pv_user_null(uint64_t calls);
+/* stress.c */
+void pv_stress_suite(void);
 /* events.c */
 extern unsigned int pv_interrupts;
 void pv_events_suite(void);

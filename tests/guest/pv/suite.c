@@ -589,6 +589,10 @@ static void end(const char *line)
 		pv_user_suite(is(line, "user-trusted"));
 		plan();
 	}
+	if (is(line, "stress")) {
+		pv_stress_suite();
+		plan();
+	}
 	if (is(line, "events")) {
 		pv_info_start();
 		pv_events_suite();

@@ -324,6 +324,25 @@ void pv_user_suite(bool trusted)
 	test_no_user_space();
 }
 
+void pv_user_start(void)
+{
+	start(true);
+	pv_traps_register(PVN_TRAP_INTERRUPT_OFF);
+	pvn_cpu_syscall_entry((uint64_t)pv_syscall_null, 0);
+}
+
+unsigned int pv_user_null(uint64_t calls)
+{
+	unsigned int upcalls = 0;
+
+	fresh(u_null, calls);
+	while (pv_user_enter(&f) == PV_UPCALL) {
+		pv_upcall();
+		upcalls++;
+	}
+	return upcalls;
+}
+
 /* Ends of a guest by a kernel_stack that takes no frame. */
 void pv_user_end(uint64_t stack, bool syscall)
 {
@@ -353,8 +372,6 @@ static void one_run(void)
 
 void pv_user_benches(void)
 {
-	start(true);
-	pv_traps_register(PVN_TRAP_INTERRUPT_OFF);
-	pvn_cpu_syscall_entry((uint64_t)pv_syscall_null, 0);
+	pv_user_start();
 	pv_bench_few("a system call of a program", one_run, BENCH_ROUNDS);
 }

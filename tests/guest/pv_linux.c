@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The patched kernel in pv mode, one vCPU: it boots to a shell at level 3, programs have all that they have on hardware
+ * (pv_linux/ is one that looks), and the machine ends in the ways that it should.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "guest.h"
+#include "kselftest_harness.h"
+
+#define KERNEL "out/guest-kernel/vmlinux"
+#define INITRD "out/guest-kernel/initrd-pv"
+#define STATS "out/check/pv-linux.json"
+
+FIXTURE(pv_linux)
+{
+	struct guest g;
+};
+
+FIXTURE_SETUP(pv_linux)
+{
+	memset(&self->g, 0, sizeof(self->g));
+}
+
+FIXTURE_TEARDOWN(pv_linux)
+{
+	guest_end(&self->g);
+}
+
+static int start(struct guest *g, const char *label, const char *memory)
+{
+	const char *args[] = { "run", "--mode", "pv", "--pv-tables", "trusted", "--kernel", KERNEL, "--initrd", INITRD,
+			       "--append", "console=hvc0 quiet", "--memory", memory, "--stats", STATS, NULL };
+
+	return guest_start_raw(g, label, args) || guest_wait_ready(g, 120) ? -1 : 0;
+}
+
+TEST_F_TIMEOUT(pv_linux, boots_to_a_shell, 300)
+{
+	struct guest *g = &self->g;
+
+	ASSERT_EQ(0, start(g, "pv-linux", "512M"));
+	EXPECT_EQ(0, guest_run(g, 30, "dmesg | grep -c 'Hypervisor detected: Paravane, pv mode'"));
+	EXPECT_EQ(0, guest_run(g, 30, "cat /sys/devices/system/clocksource/clocksource0/current_clocksource"));
+	EXPECT_STREQ("paravane\n", g->output);
+	EXPECT_EQ(0, guest_run(g, 30, "[ $(grep -c ^processor /proc/cpuinfo) = 1 ]"));
+	EXPECT_EQ(0, guest_run(g, 60, "seq 1 20000 | sort -rn | awk '{ s += $1 } END { print s }' | tee /tmp/sum"));
+	EXPECT_STREQ("200010000\n", g->output);
+	EXPECT_EQ(0, guest_run(g, 60, "for i in $(seq 1 100); do /bin/true || exit 1; done"));
+	/* An idle guest sleeps in the host: most of these two seconds are idle ones. */
+	EXPECT_EQ(0, guest_run(g, 30, "read u i </proc/uptime; sleep 2; read v j </proc/uptime; "
+			       "awk -v a=$i -v b=$j 'BEGIN { exit !(b - a > 1) }'"))
+		TH_LOG("not idle: %s", g->output);
+	EXPECT_EQ(0, guest_run(g, 30, "[ $(date +%%Y) -ge 2024 ]"));
+	EXPECT_EQ(NULL, guest_scan_log(g, NULL));
+	EXPECT_EQ(0, guest_power_off(g));
+}
+
+/* All that the monitor emulated, of --stats. */
+static long emulated(void)
+{
+	static char text[65536];
+	FILE *f = fopen(STATS, "re");
+	long sum = 0;
+	char *at;
+
+	if (!f)
+		return -1;
+	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+	fclose(f);
+	at = strstr(text, "\"emulated\"");
+	if (!at)
+		return -1;
+	for (at = strstr(at, "\"count\":"); at; at = strstr(at, "\"count\":")) {
+		at += strlen("\"count\":");
+		sum += strtol(at, NULL, 10);
+	}
+	return sum;
+}
+
+TEST_F_TIMEOUT(pv_linux, programs_have_what_hardware_gives_them, 400)
+{
+	struct guest *g = &self->g;
+
+	ASSERT_EQ(0, start(g, "pv-linux-user", "512M"));
+	EXPECT_EQ(0, guest_run(g, 200, "pv-user"))
+		TH_LOG("%s", g->output);
+	EXPECT_NE(NULL, strstr(g->output, "checks, 0 failed"));
+	EXPECT_EQ(NULL, guest_scan_log(g, "pv-user["));
+	EXPECT_EQ(0, guest_power_off(g));
+	/* What is hot is patched: the rest is a serial port that is looked for at boot, and the like. */
+	EXPECT_GE(emulated(), 0);
+	EXPECT_LT(emulated(), 500);
+}
+
+TEST_F_TIMEOUT(pv_linux, little_memory_and_much, 300)
+{
+	struct guest *g = &self->g;
+
+	ASSERT_EQ(0, start(g, "pv-linux-small", "256M"));
+	EXPECT_EQ(0, guest_run(g, 60, "dd if=/dev/zero of=/tmp/zeroes bs=1M count=64 && rm /tmp/zeroes"));
+	EXPECT_EQ(0, guest_power_off(g));
+	guest_end(g);
+	/* Above the first GiB the kernel's tables of its start have to reach, too. */
+	ASSERT_EQ(0, start(g, "pv-linux-large", "1536M"));
+	EXPECT_EQ(0, guest_run(g, 60, "[ $(awk '/MemTotal/ { print $2 }' /proc/meminfo) -gt 1400000 ]"));
+	EXPECT_EQ(0, guest_power_off(g));
+}
+
+TEST_F_TIMEOUT(pv_linux, panic_reaches_the_host_with_its_words, 300)
+{
+	struct guest *g = &self->g;
+
+	ASSERT_EQ(0, start(g, "pv-linux-panic", "256M"));
+	ASSERT_EQ(0, guest_send(g, "echo c > /proc/sysrq-trigger"));
+	EXPECT_EQ(0, guest_wait_text(g, "Kernel panic", 60));
+	EXPECT_EQ(3, guest_wait_exit(g, 60));
+	EXPECT_NE(NULL, strstr(guest_stderr(g), "Linux: sysrq triggered crash"));
+}
+
+TEST_F_TIMEOUT(pv_linux, restart_ends_the_run, 300)
+{
+	struct guest *g = &self->g;
+
+	ASSERT_EQ(0, start(g, "pv-linux-restart", "256M"));
+	ASSERT_EQ(0, guest_send(g, "reboot -f"));
+	EXPECT_EQ(0, guest_wait_exit(g, 60));
+}
+
+TEST_F_TIMEOUT(pv_linux, tables_that_are_not_trusted_are_told, 120)
+{
+	const char *args[] = { "run", "--mode", "pv", "--kernel", KERNEL, "--append", "console=hvc0", NULL };
+	struct guest *g = &self->g;
+
+	ASSERT_EQ(0, guest_start_raw(g, "pv-linux-validated", args));
+	EXPECT_EQ(3, guest_wait_exit(g, 60));
+	EXPECT_NE(NULL, strstr(guest_stderr(g), "start it with --pv-tables trusted"));
+}
+
+TEST_HARNESS_MAIN
