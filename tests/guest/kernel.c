@@ -75,7 +75,8 @@ TEST_F_TIMEOUT(kernel, boots_with_every_device, 300)
 	char release[128];
 
 	build_says(release, sizeof(release), FOLDER "release");
-	ASSERT_NE('\0', release[0]);
+	ASSERT_NE('\0', release[0])
+		TH_LOG("out/guest-kernel/ has no kernel: run `make guest-kernel`, then make");
 	ASSERT_EQ(0, guest_start_raw(g, variant->label, args));
 	ASSERT_EQ(0, guest_wait_ready(g, 120));
 	EXPECT_EQ(0, guest_run(g, 30, "uname -r"));
