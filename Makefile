@@ -86,8 +86,10 @@ install: programs
 	install -D -m 644 docs/completion/paravane.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/paravane
 
+# A tree of kernel patches may hold work that is nowhere else.
 clean:
-	rm -rf $(OUT)
+	$(if $(wildcard $(OUT)/guest-kernel-tree),@echo '$(OUT)/guest-kernel-tree stays: remove it by hand')
+	if [ -d $(OUT) ]; then find $(OUT) -mindepth 1 -maxdepth 1 ! -name guest-kernel-tree -exec rm -rf {} +; fi
 
 help:
 	@echo 'make demo [PEER=qemu]   set up, build, compare PV with emulated devices: out/demo/report.{txt,json,html}'
@@ -104,7 +106,7 @@ help:
 	@echo 'make compile_commands.json'
 	@echo 'make install PREFIX=DIR the VMM, its man pages and completion'
 	@echo 'tests/run --list        the tests; tests/run PATTERN runs some'
-	@echo 'make clean              removes out/; the caches stay (tests/setup/README.md says where)'
+	@echo 'make clean              removes out/ but guest-kernel-tree; the caches stay (tests/setup/README.md says where)'
 
 # Headers that each object was made from.
 -include $(shell find $(OUT)/obj $(OUT)/tests -name '*.d' 2>/dev/null)

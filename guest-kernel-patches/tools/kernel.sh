@@ -39,7 +39,7 @@ kernel_space()
 
 	free=$(df -Pm "$1" | awk 'NR == 2 { print $4 }')
 	[ "${free:-0}" -ge "$2" ] && return
-	kernel_error "$1 has $free MB free, $2 MB are needed; make room there or set PARAVANE_CACHE to another disk"
+	kernel_error "$1 has $free MB free, $2 MB are needed; make room there or choose another place (PARAVANE_CACHE, TREE)"
 	return 1
 }
 

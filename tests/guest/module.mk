@@ -10,6 +10,8 @@ $(GUEST_TEST_PROGRAMS): $(OUT)/tests/guest/%: tests/guest/%.c tests/guest/guest.
 	@mkdir -p $(@D)
 	$(CC) $(PVN_CFLAGS) $(KSELFTEST_CFLAGS) -o $@ $(filter %.c,$^)
 
+$(OUT)/tests/guest/kernel $(OUT)/tests/guest/pv_linux: tests/guest/kernel_parts.h
+
 # The cached initrd with its tools, and our modules on top: archives simply follow one another.
 $(OUT)/guest-initrd: $(MODULES) $(OUT)/bin/pvn-hypercall $(PVN_GUEST_INITRD_TOOLS) tests/images/pack-overlay
 	rm -rf $(OUT)/guest-overlay && mkdir -p $(OUT)/guest-overlay/usr/bin

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "guest.h"
+#include "kernel_parts.h"
 #include "kselftest_harness.h"
 
 #define KERNEL "out/guest-kernel/vmlinux"
@@ -93,6 +94,20 @@ TEST_F_TIMEOUT(pv_linux, programs_have_what_hardware_gives_them, 400)
 	/* What is hot is patched: the rest is a serial port that is looked for at boot, and the like. */
 	EXPECT_GE(emulated(), 0);
 	EXPECT_LT(emulated(), 500);
+}
+
+TEST_F_TIMEOUT(pv_linux, has_what_a_real_guest_has, 300)
+{
+	struct guest *g = &self->g;
+
+	/* Below 512 MiB Linux has no huge pages. */
+	ASSERT_EQ(0, start(g, "pv-linux-parts", "768M"));
+	for (size_t i = 0; i < sizeof(kernel_parts) / sizeof(kernel_parts[0]); i++) {
+		EXPECT_EQ(0, guest_run(g, 60, "(%s) 2>&1", kernel_parts[i].command))
+			TH_LOG("%s: %s", kernel_parts[i].what, g->output);
+	}
+	EXPECT_EQ(NULL, guest_scan_log(g, NULL));
+	EXPECT_EQ(0, guest_power_off(g));
 }
 
 TEST_F_TIMEOUT(pv_linux, little_memory_and_much, 300)
