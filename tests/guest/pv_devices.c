@@ -36,7 +36,7 @@ FIXTURE_TEARDOWN(pv_devices)
 static int start(FIXTURE_DATA(pv_devices) *self, const char *label, const char *append, const char *more, const char *value)
 {
 	char disk[300];
-	const char *args[] = { "run", "--mode", "pv", "--pv-tables", "trusted", "--kernel", KERNEL, "--initrd", INITRD,
+	const char *args[] = { "run", "--mode", "pv", "--kernel", KERNEL, "--initrd", INITRD,
 			       "--append", append, "--memory", "512M", "--disk", disk, "--net", "user", more, value, NULL };
 
 	snprintf(disk, sizeof(disk), "file=%s", self->disk);
