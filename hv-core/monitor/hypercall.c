@@ -78,9 +78,9 @@ static inline int64_t dispatch(struct monitor_call *c, uint64_t nr)
 	const struct monitor_entry *entry = find(nr);
 
 	c->nr = nr;
-	c->v->shared.counters.calls++;
 	if (!entry)
 		return -PVN_ENOSYS;
+	c->v->shared.counters.calls[entry - &monitor_calls[0][0]]++;
 	return entry->plain ? entry->call(NULL) : checked(c, entry);
 }
 

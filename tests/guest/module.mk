@@ -3,7 +3,7 @@
 
 include tests/guest/pv.mk
 
-GUEST_TESTS := boot disk net debian boot_many drivers_bus drivers_block drivers_net drivers_console drivers_lies kernel pv_linux
+GUEST_TESTS := boot disk net debian boot_many drivers_bus drivers_block drivers_net drivers_console drivers_lies kernel pv_linux pv_devices
 GUEST_TEST_PROGRAMS := $(GUEST_TESTS:%=$(OUT)/tests/guest/%)
 
 $(GUEST_TEST_PROGRAMS): $(OUT)/tests/guest/%: tests/guest/%.c tests/guest/guest.c tests/guest/guest.h
