@@ -46,9 +46,9 @@ void arch_apic_write(unsigned int reg, uint32_t value)
 	__atomic_store_n((uint32_t *)(MONITOR_APIC_VA + reg), value, __ATOMIC_RELAXED);
 }
 
-uint64_t arch_gs_load(uint16_t selector)
+uint64_t arch_gs_load(uint16_t selector, uint64_t own)
 {
-	uint64_t base, own = arch_rdmsr(MSR_GS_BASE);
+	uint64_t base;
 
 	/* Nothing uses GS until it is back. */
 	__asm__ __volatile__("movl %0, %%gs" : : "r"((uint32_t)selector) : "memory");

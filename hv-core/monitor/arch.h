@@ -31,8 +31,8 @@ void arch_apic_write(unsigned int reg, uint32_t value);
 /* May level 3 raise `vector` by INT n? */
 void arch_gate_open(unsigned int vector, bool open);
 #define DR6_NOTHING 0xffff0ff0ull
-/* Load the GS selector, which is known to be one that loads. The base that it brings, and GS is the monitor's again. */
-uint64_t arch_gs_load(uint16_t selector);
+/* Load the GS selector, which is known to be one that loads. The base that it brings; then GS has base `own` again. */
+uint64_t arch_gs_load(uint16_t selector, uint64_t own);
 /* What a debug exception left, and nothing left after that. */
 uint64_t arch_take_dr6(void);
 

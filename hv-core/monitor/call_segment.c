@@ -72,7 +72,7 @@ int64_t monitor_cpu_gs_select(struct monitor_call *c, uint32_t selector)
 
 	if (selector > 0xffff || !selector_loads(c->v, selector))
 		return -PVN_EINVAL;
-	base = arch_gs_load((uint16_t)selector);
+	base = arch_gs_load((uint16_t)selector, (uint64_t)c->v);
 	/* Some CPUs keep the base when a null selector is loaded: then it was the monitor's. */
 	c->v->user_gs_base = selector <= 3 ? 0 : base;
 	return 0;

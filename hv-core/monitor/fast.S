@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The ways that are taken most, by hand: a system call of a program to the guest's kernel, cpu.trap_return, and an
- * exception that nothing is to be done about. Each ends in C (mode.c, call_cpu.c, trap.c) when something is unusual, and C
- * does the same; what it checks is checked here.
+ * exception that nothing is to be done about. Each ends in C (mode.c, call_cpu.c, trap.c) when something is unusual,
+ * and C does the same; what it checks is checked here.
  *
- * Guest memory is touched with rsp on the monitor's own stack only, since a fault pushes where rsp is; and all of a frame
- * is read before any of what C would need is overwritten.
+ * Guest memory is touched with rsp on the monitor's own stack only, since a fault pushes where rsp is; and all of a
+ * frame is read before any of what C would need is overwritten.
  */
 #include <paravane/pv_boot.h>
 
@@ -126,7 +126,10 @@ trap_return:
 	jb	9f
 	cmpq	$-F_END, %rdx
 	ja	9f
-	/* All of the frame, and what is kept of it is read once. R_RCX, R_R11 and R_RAX are nobody's before the call has succeeded. */
+	/*
+	 * All of the frame, and what is kept of it is read once. R_RCX, R_R11 and R_RAX are nobody's before the call
+	 * has succeeded.
+	 */
 1:	movq	F_RCX(%rdx), %rax
 	movq	%rax, R_RCX(%rsp)
 2:	movq	F_R11(%rdx), %rax
@@ -215,8 +218,8 @@ trap_return_kernel:
 	jmp	syscall_kernel
 
 /*
- * An exception, with or without an error code, in the guest or in the monitor. Here for those that are handed on as they
- * are; #GP may be an instruction to emulate, and #DB has a register to be read.
+ * An exception, with or without an error code, in the guest or in the monitor. Here for those that are handed on as
+ * they are; #GP may be an instruction to emulate, and #DB has a register to be read.
  */
 	.macro	exception words
 	testb	$3, (R_CS - R_VECTOR)(%rsp)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The shape of the generated call table, whose bounds monitor.h has. For hypercall.c, and for entry.S by way of offsets.c. */
+/* The generated call table, whose bounds monitor.h has. For hypercall.c, and for entry.S by way of offsets.c. */
 #ifndef MONITOR_HYPERCALL_IMPL_H
 #define MONITOR_HYPERCALL_IMPL_H
 

@@ -227,6 +227,10 @@ void mmu_put_own_entries(const struct monitor_vcpu *v, uint64_t gpa)
 	const uint64_t *from = start_table(mmu, mmu->start_top);
 	uint64_t *to = (uint64_t *)(v->ram + gpa);
 
+	/* With trusted tables each switch of space comes here, and nearly always they are there. */
+	if (to[SLOT_HOLE] == from[SLOT_HOLE] && to[SLOT_HOLE + 1] == from[SLOT_HOLE + 1] &&
+	    to[SLOT_HOLE + 2] == from[SLOT_HOLE + 2])
+		return;
 	for (unsigned int i = SLOT_HOLE; i < SLOT_KERNEL; i++)
 		__atomic_store_n(&to[i], from[i], __ATOMIC_RELAXED);
 }

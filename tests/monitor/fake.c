@@ -140,7 +140,7 @@ void arch_gate_open(unsigned int vector, bool open)
 }
 
 /* As hardware: the base is the descriptor's, spread over it. */
-uint64_t arch_gs_load(uint16_t selector)
+uint64_t arch_gs_load(uint16_t selector, uint64_t own)
 {
 	uint64_t d = fake.v.gdt[selector >> 3];
 

@@ -147,6 +147,21 @@ TEST_F(user, trap_frame)
 	EXPECT_EQ(STACK - 40, fake.regs.rsp);
 }
 
+/* As fast.S hands it over: CR3 and GS are the kernel's already. */
+TEST_F(user, trap_left_to_c)
+{
+	enter_user();
+	mode_to_kernel(&fake.v);
+	fake.cr3 = 0;
+	fake.regs.vector = VECTOR_UD | VECTOR_FROM_USER;
+	trap_from_guest(&fake.v, &fake.regs);
+	EXPECT_EQ(0, fake.cr3);
+	EXPECT_EQ(HANDLER + VECTOR_UD, fake.regs.rip);
+	EXPECT_EQ(STACK - 40, fake.regs.rsp);
+	EXPECT_EQ(PVN_PV_REAL_CS, frame()[1]);
+	EXPECT_EQ(1, fake.v.shared.counters.delivered[VECTOR_UD]);
+}
+
 /* What is emulated for the kernel is a fault of a program's. */
 TEST_F(user, nothing_is_emulated)
 {

@@ -31,6 +31,10 @@
 #define U2 TABLE(7)
 #define U1 TABLE(8)
 #define U4 TABLE(9)
+/* For the last page below the gap. */
+#define U3_EDGE TABLE(10)
+#define U2_EDGE TABLE(11)
+#define U1_EDGE TABLE(12)
 #define SPARE TABLE(20)
 
 static uint64_t values[512] __attribute__((aligned(4096)));
@@ -95,6 +99,7 @@ static int64_t make_tables(void)
 		{ K2_DIRECT, 2, PVN_MMU_TABLE_KERNEL }, { K3_IMAGE, 3, PVN_MMU_TABLE_KERNEL },
 		{ K2_IMAGE, 2, PVN_MMU_TABLE_KERNEL },  { K1_IMAGE, 1, PVN_MMU_TABLE_KERNEL },
 		{ U3, 3, 0 }, { U2, 2, 0 }, { U1, 1, 0 }, { U4, 4, 0 },
+		{ U3_EDGE, 3, 0 }, { U2_EDGE, 2, 0 }, { U1_EDGE, 1, 0 },
 	};
 	int64_t ret = 0;
 
@@ -252,6 +257,10 @@ void pv_mmu_spaces(bool by_hand)
 	ret |= fill_tables();
 	ret |= set(U1, 0, (PAGE + 4096) | P | U);
 	ret |= set(U1, 1, (PAGE + 8192) | P | U | W | NX);
+	ret |= set(U1_EDGE, 511, (PAGE + 12288) | P | U);
+	ret |= set(U2_EDGE, 511, U1_EDGE | LINK);
+	ret |= set(U3_EDGE, 511, U2_EDGE | LINK);
+	ret |= set(U4, 255, U3_EDGE | LINK);
 	pv_equal(0, ret | pv_mmu_switch(true), "an address space for programs");
 }
 

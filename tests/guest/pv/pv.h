@@ -19,6 +19,7 @@
 #define PV_UPCALL 0x50
 #define PV_USER_TEXT 0x10000000
 #define PV_USER_STACK 0x10001000
+#define PV_USER_EDGE 0x7ffffffff000
 
 #ifndef __ASSEMBLER__
 
@@ -88,6 +89,7 @@ void pv_mmu_suite(void);
 void pv_mmu_benches(void);
 /* Features, traps, info page; an address space of one's own, with a page of text and one of stack for programs. */
 #define PV_USER_TEXT_DIRECT (PVN_PV_DIRECT_MAP + 0x2001000)
+#define PV_USER_EDGE_DIRECT (PVN_PV_DIRECT_MAP + 0x2003000)
 void pv_mmu_spaces(bool trusted);
 int64_t pv_mmu_switch(bool user);
 void pv_mmu_trusted(void);

@@ -221,6 +221,22 @@ static void test_hostile_frames(void)
 	pv_equal(3, (int64_t)pv_user_enter(&f), "a stack pointer may be anything");
 }
 
+/* A system call that ends with the last address below the gap: there is nowhere to return to. */
+static void test_edge(void)
+{
+	volatile uint8_t *code = (volatile uint8_t *)(PV_USER_EDGE_DIRECT + 0xffe);
+
+	code[0] = 0x0f;
+	code[1] = 0x05;
+	fresh(u_syscall, 7);
+	f.hw.rip = PV_USER_EDGE + 0xffe;
+	pv_equal(PV_SYSCALL, (int64_t)pv_user_enter(&f), "a system call at the end of the lower half");
+	pv_equal(PV_USER_EDGE + 0x1000, (int64_t)f.hw.rip, "its frame says where it ends");
+	pv_equal(13, (int64_t)pv_user_enter(&f), "a return to there is a fault out of user mode");
+	pv_equal(PV_USER_EDGE + 0x1000, (int64_t)f.hw.rip, "at that address");
+	pv_result(f.hw.cs == PVN_PV_REAL_CS && f.rdi == 7, "with the program's registers");
+}
+
 static void test_segments(void)
 {
 	static char kernel_data[8] = "kernel!";
@@ -320,6 +336,7 @@ void pv_user_suite(bool trusted)
 	test_memory();
 	test_flags();
 	test_hostile_frames();
+	test_edge();
 	test_segments();
 	test_interrupts();
 	test_no_user_space();
