@@ -48,13 +48,17 @@ all: programs modules
 programs: $(PROGRAMS)
 tests: $(TEST_PROGRAMS)
 
-.PHONY: setup demo check soak lint clean help install
+.PHONY: setup demo bench-cpu check soak lint clean help install
 setup:
 	@tests/phase setup tests/setup/all
 
 demo: setup
 	@tests/phase build $(MAKE) -s -j$(JOBS) programs modules $(OUT)/guest-initrd
 	@benchmarks/demo $(if $(PEER),--peer $(PEER)) $(DEMO_ARGS)
+
+bench-cpu: setup
+	@tests/phase build $(MAKE) -s -j$(JOBS) programs modules $(OUT)/cpu/initrd
+	@benchmarks/cpu/bench-cpu $(BENCH_CPU_ARGS)
 
 # After set-up, so that the version of Debian's kernel is known; before the build, which makes drivers for it.
 .PHONY: guest-kernel-phase
@@ -89,6 +93,7 @@ clean:
 
 help:
 	@echo 'make demo [PEER=qemu]   set up, build, compare PV with emulated devices: out/demo/report.{txt,json,html}'
+	@echo 'make bench-cpu          system calls, processes, page tables, hypercalls in each mode: out/cpu/report.{txt,json}'
 	@echo 'make check              set up, build, run the tests'
 	@echo 'make soak               the long forms of the tests'
 	@echo 'make                    build the VMM and the guest modules'

@@ -141,7 +141,7 @@ def all_calls(table):
 
 def common_errors(call):
     """Errors that a call shares with others, so that its page has them all."""
-    found = [("PVN_EPERM", "the caller is not at privilege level 0")]
+    found = [("PVN_EPERM", "in hvm mode: the caller is not at privilege level 0")]
     narrow = [arg[0] for arg in call["args"] if arg[1] == "u32"]
     if narrow:
         found.append(("PVN_EINVAL", f"bits 63:32 of a 32-bit argument ({', '.join(narrow)}) are not zero"))
@@ -346,12 +346,13 @@ def test_of(call):
 
 def make_page(call):
     family = call["family"]
-    caller = "privilege level 0, 64-bit mode"
+    level = {"hvm": "privilege level 0", "pv": "the guest's kernel mode"}
+    caller = "in 64-bit mode; " + ", ".join(f"{level[mode]} in {mode} mode" for mode in call["modes"])
     out = [f"## {family['name']}.{call['name']}\n", call["summary"][0].upper() + call["summary"][1:] + ".\n",
            call["text"].strip() + "\n", "| | |", "| --- | --- |",
            f"| number | 0x{call['number']:04x} (`PVN_HC_{call['symbol'].upper()}`) |",
            f"| since | {call['since']} |",
-           f"| who may call | {caller}; in {' and '.join(call['modes'])} mode |",
+           f"| who may call | {caller} |",
            f"| state | {cell(call['state'])} |",
            f"| in a multicall | {'yes' if call.get('multicall', True) else 'no'} |",
            f"| returns | {cell(call['returns'])} |",

@@ -88,8 +88,10 @@ syscall_kernel:
 	leaq	monitor_calls(%rip), %rdx
 	cmpb	$0, E_PLAIN(%rdx, %rcx)
 	je	3f
-	incq	%gs:V_CALLS
-	call	*E_CALL(%rdx, %rcx)
+	addq	%rcx, %rdx
+	shrl	$1, %ecx		/* a count has half an entry's size */
+	incq	%gs:V_CALLS(%rcx)
+	call	*E_CALL(%rdx)
 1:	/* SYSRET to an address that is not canonical faults in ring 0 on some CPUs. SYSCALL can leave only this one. */
 	movq	R_RIP(%rsp), %rcx
 	movabsq	$0x800000000000, %r11

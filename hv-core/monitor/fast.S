@@ -156,7 +156,7 @@ trap_return:
 	andl	$RFLAGS_OF_GUEST, %r11d
 	orl	$RFLAGS_FIXED_ON, %r11d
 	movq	%rdx, R_RSP(%rsp)
-	incq	%gs:V_CALLS
+	incq	%gs:V_CALL_TRAP_RETURN
 	cmpq	%rcx, R_RCX(%rsp)
 	jne	3f
 	cmpq	%r11, R_R11(%rsp)
@@ -206,7 +206,7 @@ trap_return_kernel:
 	andl	$RFLAGS_OF_GUEST, %r11d
 	orl	$RFLAGS_FIXED_ON, %r11d
 	movq	%r11, R_RFLAGS(%rsp)
-	incq	%gs:V_CALLS
+	incq	%gs:V_CALL_TRAP_RETURN
 	jmp	4b
 
 	/* In C, from the start: with the registers that the call was made with. */

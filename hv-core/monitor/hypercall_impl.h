@@ -19,5 +19,6 @@ extern const struct monitor_entry monitor_calls[MONITOR_FAMILIES][MONITOR_FAMILY
 
 /* entry.S reckons with these. */
 _Static_assert(sizeof(struct monitor_entry) == 16 && MONITOR_FAMILY_CALLS == 32, "the table's row has 512 bytes");
+_Static_assert(MONITOR_FAMILIES * MONITOR_FAMILY_CALLS <= MONITOR_CALLS, "each call has a count");
 
 #endif

@@ -41,6 +41,10 @@
 #define MONITOR_DEVICES_MAX 64
 #define MONITOR_DOORBELL_PORT(device, queue) (MONITOR_DOORBELL_BASE + 64 * (device) + 4 * (queue))
 
+/* Calls that there are numbers for: families of 32. */
+#define MONITOR_CALLS 512
+#define MONITOR_CALL(nr) (((nr) >> 8) * 32 + ((nr) & 0x1f))
+
 #define MONITOR_MAGIC PVN_U64(0x726f74696e6f4d50) /* "PMonitor" */
 #define MONITOR_VERSION 3
 
@@ -67,6 +71,13 @@
 #define MONITOR_EMULATED_KINDS 7
 
 #ifndef __ASSEMBLER__
+
+/* What a chunk of the zone is known by; its frames follow. writer: monitor. */
+struct monitor_slot {
+	pvn_u64 chunk;	/* guest-physical address >> MONITOR_CHUNK_SHIFT */
+	pvn_u32 in_use; /* the slot */
+	pvn_u32 tables; /* frames that are one */
+};
 
 /* At the first byte of the image. */
 struct monitor_image {
@@ -128,7 +139,7 @@ struct monitor_emulated {
 
 /* writer: monitor. */
 struct monitor_counters {
-	pvn_u64 calls;	      /* entries of multicalls counted, too */
+	pvn_u64 calls[MONITOR_CALLS]; /* by MONITOR_CALL(number); entries of multicalls counted, too */
 	pvn_u64 forwarded;    /* those that the VMM served */
 	pvn_u64 syscalls;     /* of user mode, handed to the guest's kernel */
 	pvn_u64 interrupts, interrupts_dropped; /* delivered; without a handler */

@@ -10,6 +10,7 @@
 #define MONITOR_MMU_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <paravane/error.h>
@@ -58,6 +59,9 @@ struct mmu_slot {
 	struct mmu_frame frame[TABLE_ENTRIES];
 };
 _Static_assert(sizeof(struct mmu_slot) == MONITOR_SLOT_BYTES, "the VMM makes room for as many");
+_Static_assert(offsetof(struct mmu_slot, frame) == sizeof(struct monitor_slot) &&
+		       offsetof(struct mmu_slot, tables) == offsetof(struct monitor_slot, tables),
+	       "the VMM looks at its beginning");
 
 /* One a guest. Everything here and all tables are changed with `lock` held. */
 struct mmu {

@@ -82,8 +82,11 @@ static int space_switch(struct monitor_vcpu *v, uint64_t kernel, uint64_t user)
 	if (to_user)
 		to_user->uses++;
 	v->mmu.kernel = kernel;
+	if (!v->mmu.user != !user) {
+		v->mmu.user = user;
+		mode_slow_update(v);
+	}
 	v->mmu.user = user;
-	mode_slow_update(v);
 	/* Stamped before CR3 changes, and safe: this vCPU's flush is the one that changes it. */
 	if (old_kernel)
 		mmu_unuse(mmu, old_kernel);

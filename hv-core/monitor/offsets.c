@@ -35,6 +35,7 @@ void offsets(void)
 	DEFINE(RFLAGS_OF_GUEST, RFLAGS_GUEST);
 	DEFINE(NR_TRAP_RETURN, PVN_HC_CPU_TRAP_RETURN);
 	DEFINE(V_CALLS, offsetof(struct monitor_vcpu, shared.counters.calls));
+	DEFINE(V_CALL_TRAP_RETURN, offsetof(struct monitor_vcpu, shared.counters.calls[MONITOR_CALL(PVN_HC_CPU_TRAP_RETURN)]));
 	DEFINE(E_CALL, offsetof(struct monitor_entry, call));
 	DEFINE(E_PLAIN, offsetof(struct monitor_entry, plain));
 	DEFINE(CALLS_LAST, (MONITOR_FAMILIES << 8) - 1);

@@ -185,6 +185,22 @@ static uint8_t *area(const struct vm *vm, unsigned int vcpu)
 	return vm->monitor->host + vm->monitor->areas + (uint64_t)vcpu * MONITOR_AREA_BYTES;
 }
 
+struct pv_zone_use pv_monitor_zone_use(const struct vm *vm)
+{
+	const struct pv_monitor *mon = vm->monitor;
+	struct pv_zone_use use = { .chunks_max = mon->slots };
+
+	for (uint32_t i = 0; i < mon->slots; i++) {
+		const struct monitor_slot *slot = (const void *)(mon->host + mon->slot + (uint64_t)i * MONITOR_SLOT_BYTES);
+
+		if (!__atomic_load_n(&slot->in_use, __ATOMIC_RELAXED))
+			continue;
+		use.chunks++;
+		use.tables += __atomic_load_n(&slot->tables, __ATOMIC_RELAXED);
+	}
+	return use;
+}
+
 const struct monitor_shared *pv_monitor_shared(const struct vm *vm, unsigned int vcpu)
 {
 	return (const struct monitor_shared *)area(vm, vcpu);

@@ -28,6 +28,12 @@ int pv_monitor_load(struct vm *vm, const struct pv_kernel *kernel, struct boot_s
 /* What a vCPU and its monitor share. */
 const struct monitor_shared *pv_monitor_shared(const struct vm *vm, unsigned int vcpu);
 
+/* What the table zone takes of what it may take at most. Any thread; a snapshot. */
+struct pv_zone_use {
+	uint64_t chunks, chunks_max, tables;
+};
+struct pv_zone_use pv_monitor_zone_use(const struct vm *vm);
+
 /* pv_exit.c: a write to MONITOR_PORT from the monitor. The vCPU goes on only when it returns true. */
 bool pv_monitor_command(struct vcpu *vcpu, uint32_t command);
 /* The guest's registers, code and stack, for a guest that ends itself by a call. */

@@ -141,15 +141,25 @@ static void add_count(json_t *object, const char *name, uint64_t count)
 	json_object_set_new(object, name, json_integer((json_int_t)count));
 }
 
-static json_t *calls_object(const struct hypercalls *h)
+/* In pv mode the monitor has seen all of them, those that came here included. */
+static uint64_t call_count(const struct vm *vm, uint32_t nr, uint64_t served)
+{
+	return vm->monitor ? pv_monitor_shared(vm, 0)->counters.calls[MONITOR_CALL(nr) % MONITOR_CALLS] : served;
+}
+
+static json_t *calls_object(const struct vm *vm, uint64_t *sum)
 {
 	json_t *object = json_object();
 	const char *name;
 	uint64_t count;
 
-	for (uint32_t nr = 0; hypercalls_count(h, &nr, &name, &count); nr++)
+	*sum = 0;
+	for (uint32_t nr = 0; hypercalls_count(vm->m.hypercall, &nr, &name, &count); nr++) {
+		count = call_count(vm, nr, count);
+		*sum += count;
 		if (count)
 			add_count(object, name, count);
+	}
 	return object;
 }
 
@@ -161,7 +171,7 @@ static json_t *events_object(const struct hypercalls *h)
 }
 
 /* The counters lie in the monitor's memory; whatever is in there, these are numbers. */
-static json_t *pv_object(const struct vm *vm, unsigned int vcpu)
+static json_t *pv_object(const struct vm *vm, unsigned int vcpu, uint64_t calls)
 {
 	static const char *const names[MONITOR_EMULATED_KINDS] = {
 		[MONITOR_EMULATED_HLT] = "hlt",	    [MONITOR_EMULATED_CLI] = "cli",	[MONITOR_EMULATED_STI] = "sti",
@@ -170,10 +180,11 @@ static json_t *pv_object(const struct vm *vm, unsigned int vcpu)
 	};
 	const struct monitor_counters *c = &pv_monitor_shared(vm, vcpu)->counters;
 	json_t *object = json_object(), *traps = json_object(), *emulated = json_array();
+	struct pv_zone_use zone = pv_monitor_zone_use(vm);
 	char text[24];
 	unsigned int i;
 
-	add_count(object, "calls", c->calls);
+	add_count(object, "calls", calls);
 	add_count(object, "forwarded", c->forwarded);
 	add_count(object, "syscalls", c->syscalls);
 	add_count(object, "interrupts", c->interrupts);
@@ -195,6 +206,8 @@ static json_t *pv_object(const struct vm *vm, unsigned int vcpu)
 							  "count", (json_int_t)e->count));
 	}
 	json_object_set_new(object, "emulated", emulated);
+	json_object_set_new(object, "zone", json_pack("{s:I, s:I, s:I}", "chunks", (json_int_t)zone.chunks, "chunks_max",
+						      (json_int_t)zone.chunks_max, "tables", (json_int_t)zone.tables));
 	add_count(object, "emulated_elsewhere", c->emulated_elsewhere);
 	return object;
 }
@@ -204,7 +217,7 @@ json_t *run_stats_report(struct run *run)
 	struct vm *vm = &run->vm;
 	json_t *top = json_object(), *counters = json_object(), *unclaimed;
 	struct rusage usage;
-	uint64_t hypercalls = 0;
+	uint64_t hypercalls = 0, calls;
 	unsigned int i;
 
 	for (i = 0; i < vm->m.nr_vcpus; i++) {
@@ -227,7 +240,7 @@ json_t *run_stats_report(struct run *run)
 	json_object_set_new(top, "exits_to_vmm", exits_to_vmm(vm));
 	json_object_set_new(top, "kvm", counters);
 	json_object_set_new(top, "hypercalls", json_integer((json_int_t)hypercalls));
-	json_object_set_new(top, "calls", calls_object(vm->m.hypercall));
+	json_object_set_new(top, "calls", calls_object(vm, &calls));
 	json_object_set_new(top, "events", events_object(vm->m.hypercall));
 	unclaimed = json_pack("{s:I, s:I}", "pio", (json_int_t)vm->m.pio.unclaimed, "mmio", (json_int_t)vm->m.mmio.unclaimed);
 	json_object_set_new(top, "unclaimed", unclaimed);
@@ -235,7 +248,7 @@ json_t *run_stats_report(struct run *run)
 	json_object_set_new(top, "marks", marks_array(run));
 	/* One vCPU so far. */
 	if (vm->monitor)
-		json_object_set_new(top, "pv", pv_object(vm, 0));
+		json_object_set_new(top, "pv", pv_object(vm, 0, calls));
 	return top;
 }
 

@@ -48,7 +48,7 @@ extern const struct attribute_group *pvn_device_groups[];
 static inline bool pvn_kernel_calls(void)
 {
 #ifdef PVN_HAVE_PARAVANE_GUEST
-	return paravane_guest();
+	return paravane_pv;
 #else
 	return false;
 #endif
@@ -57,7 +57,7 @@ static inline bool pvn_kernel_calls(void)
 static inline s64 pvn_kernel_call(u64 nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
 {
 #ifdef PVN_HAVE_PARAVANE_GUEST
-	return paravane_call(nr, a0, a1, a2, a3, a4, a5);
+	return paravane_hypercall(nr, a0, a1, a2, a3, a4, a5);
 #else
 	return -PVN_ENOSYS;
 #endif

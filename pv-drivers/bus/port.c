@@ -18,7 +18,6 @@
 struct port_vector {
 	int irq;
 	u32 port;
-	unsigned int cpu;
 };
 
 struct port_transport {
@@ -90,25 +89,19 @@ static irqreturn_t port_config_irq(int irq, void *data)
 static void ports_close(struct port_transport *t)
 {
 	while (t->nr)
-		paravane_port_close(t->vector[--t->nr].irq);
+		paravane_event_destroy(t->vector[--t->nr].irq);
 }
 
-/* Vector 0 on the first CPU, the queues' on all in turn. */
+/* All on one CPU: so far there is one in pv mode. */
 static int ports_open(struct port_transport *t, unsigned int nr)
 {
-	unsigned int cpu = cpumask_first(cpu_online_mask);
-
 	for (t->nr = 0; t->nr < nr; t->nr++) {
 		struct port_vector *v = &t->vector[t->nr];
 
-		v->cpu = cpu;
-		v->irq = paravane_port_open(cpu, &v->port);
+		v->irq = paravane_event_create();
 		if (v->irq < 0)
 			return v->irq;
-		if (t->nr)
-			cpu = cpumask_next(cpu, cpu_online_mask);
-		if (cpu >= nr_cpu_ids)
-			cpu = cpumask_first(cpu_online_mask);
+		v->port = paravane_event_port(v->irq);
 	}
 	return 0;
 }
@@ -148,9 +141,7 @@ static int port_vector_irq(struct pvn_device *pdev, unsigned int vector)
 
 static const struct cpumask *port_vector_cpus(struct pvn_device *pdev, unsigned int vector)
 {
-	struct port_transport *t = transport_of(pdev);
-
-	return vector < t->nr ? cpumask_of(t->vector[vector].cpu) : NULL;
+	return NULL;
 }
 
 /* The device knows ports, not vectors. */

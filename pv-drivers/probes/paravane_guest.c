@@ -6,7 +6,8 @@
 #error "the kernel has the patches, but not the option"
 #endif
 
-int probe(u32 *port)
+unsigned int probe(void)
 {
-	return paravane_guest() ? paravane_port_open(0, port) : (int)paravane_call(0, 0, 0, 0, 0, 0, 0);
+	return paravane_pv ? paravane_event_port(paravane_event_create()) :
+			     (unsigned int)paravane_hypercall(0, 0, 0, 0, 0, 0, 0);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "guest.h"
+#include "kernel_parts.h"
 #include "kselftest_harness.h"
 
 #define FOLDER "out/guest-kernel/"
@@ -94,30 +95,6 @@ TEST_F_TIMEOUT(kernel, boots_with_every_device, 300)
 	EXPECT_EQ(0, guest_power_off(g));
 }
 
-/* What pv mode has to get right, works here first: text that is patched while it runs, memory that is split and merged. */
-static const struct {
-	const char *what, *command;
-} parts[] = {
-	{ "function tracer", "mount -t debugfs debugfs /sys/kernel/debug; cd /sys/kernel/debug/tracing && "
-			     "echo do_sys_openat2 > set_ftrace_filter && echo function > current_tracer && cat /proc/uptime && "
-			     "grep -q do_sys_openat2 trace && echo nop > current_tracer" },
-	{ "kprobe", "cd /sys/kernel/debug/tracing && echo 'p:pvn do_sys_openat2' > kprobe_events && "
-		    "echo 1 > events/kprobes/pvn/enable && cat /proc/uptime && grep -q pvn: trace && "
-		    "echo 0 > events/kprobes/pvn/enable && echo > kprobe_events" },
-	{ "huge pages on request", "grep -F '[madvise]' /sys/kernel/mm/transparent_hugepage/enabled" },
-	{ "same-page merging", "echo 1 > /sys/kernel/mm/ksm/run && echo 2 > /sys/kernel/mm/ksm/run" },
-	{ "BPF's compiler", "[ $(cat /proc/sys/net/core/bpf_jit_enable) = 1 ]" },
-	{ "control groups", "mkdir -p /tmp/cg && mount -t cgroup2 none /tmp/cg && cat /tmp/cg/cgroup.controllers && "
-			    "for c in cpuset cpu io memory hugetlb pids; do grep -qw $c /tmp/cg/cgroup.controllers || exit 1; done" },
-	{ "file systems of systemd", "for f in cgroup2 devtmpfs tmpfs autofs configfs bpf mqueue; do grep -qw $f /proc/filesystems || "
-				     "{ echo no $f; exit 1; }; done" },
-	{ "swap on zram", "modprobe zram && echo 16M > /sys/block/zram0/disksize && mkswap /dev/zram0 && swapon /dev/zram0 && "
-			  "swapoff /dev/zram0 && echo 1 > /sys/block/zram0/reset && rmmod zram" },
-	{ "nothing that the monitor refuses", "zcat /proc/config.gz > /tmp/config; ! grep -x -e CONFIG_IA32_EMULATION=y "
-					      "-e CONFIG_MODIFY_LDT_SYSCALL=y -e CONFIG_X86_16BIT=y -e CONFIG_X86_IOPL_IOPERM=y "
-					      "-e CONFIG_X86_5LEVEL=y /tmp/config && grep -c =y /tmp/config" },
-};
-
 TEST_F_TIMEOUT(kernel, has_what_a_real_guest_has, 300)
 {
 	/* Below 512 MiB Linux has no huge pages. */
@@ -127,9 +104,9 @@ TEST_F_TIMEOUT(kernel, has_what_a_real_guest_has, 300)
 
 	ASSERT_EQ(0, guest_start_raw(g, variant->label, args));
 	ASSERT_EQ(0, guest_wait_ready(g, 120));
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		EXPECT_EQ(0, guest_run(g, 60, "(%s) 2>&1", parts[i].command))
-			TH_LOG("%s: %s", parts[i].what, g->output);
+	for (size_t i = 0; i < sizeof(kernel_parts) / sizeof(kernel_parts[0]); i++) {
+		EXPECT_EQ(0, guest_run(g, 60, "(%s) 2>&1", kernel_parts[i].command))
+			TH_LOG("%s: %s", kernel_parts[i].what, g->output);
 	}
 	EXPECT_EQ(NULL, guest_scan_log(g, NULL));
 	EXPECT_EQ(0, guest_power_off(g));

@@ -583,6 +583,8 @@ static void end(const char *line)
 		pv_mmu_benches();
 		benches();
 	}
+	if (is(line, "bench-calls"))
+		benches();
 	if (is(line, "bench-user"))
 		pv_user_benches();
 	if (is(line, "user") || is(line, "user-trusted")) {

@@ -100,6 +100,18 @@ pv_syscall_null:
 	call	pv_page
 	ud2
 
+/* A page fault that is stepped over, in the same way: the instruction has three bytes. */
+	.globl	pv_fault_null
+pv_fault_null:
+	addq	$8, %rsp
+	addq	$3, (%rsp)
+	pushq	%rax
+	pushq	%r11
+	pushq	%rcx
+	movl	$PVN_HC_CPU_TRAP_RETURN, %eax
+	call	pv_page
+	ud2
+
 	.macro	program name
 	.globl	\name
 	.balign	16
@@ -115,6 +127,11 @@ pv_programs:
 	jmp	u_syscall
 	program	u_null
 1:	syscall
+	decq	%rdi
+	jnz	1b
+	int3
+	program	u_faults
+1:	movq	(%rsi), %rax
 	decq	%rdi
 	jnz	1b
 	int3

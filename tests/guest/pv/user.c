@@ -13,12 +13,13 @@
 #define BENCH_ROUNDS 2000
 
 extern const char pv_programs[], pv_programs_end[];
-extern const char u_syscall[], u_null[], u_ud2[], u_hlt[], u_cli[], u_in[], u_rdmsr[], u_swapgs[], u_iret[], u_int80[], u_int3[],
+extern const char u_syscall[], u_null[], u_faults[], u_ud2[], u_hlt[], u_cli[], u_in[], u_rdmsr[], u_swapgs[], u_iret[], u_int80[], u_int3[],
 	u_int4[], u_int8[], u_int32[], u_read[], u_write[], u_jump[], u_spin[], u_step[], u_gs[], u_gs_load[], u_ss[],
 	u_lsl[], u_popf[];
 extern uint64_t pv_syscall_rsp, pv_syscall_rflags;
 void pv_syscall_entry(void);
 void pv_syscall_null(void);
+void pv_fault_null(void);
 uint64_t pv_user_enter(struct pv_frame *frame);
 
 static char kernel_stack[8192] __attribute__((aligned(16)));
@@ -370,8 +371,17 @@ static void one_run(void)
 	run(u_null, BENCH_ROUNDS);
 }
 
+static void one_faulting_run(void)
+{
+	run(u_faults, BENCH_ROUNDS);
+}
+
 void pv_user_benches(void)
 {
+	static struct pvn_trap_entry entry = { 14, PVN_TRAP_INTERRUPT_OFF, (uint64_t)pv_fault_null };
+
 	pv_user_start();
 	pv_bench_few("a system call of a program", one_run, BENCH_ROUNDS);
+	pvn_cpu_trap_table(pv_gpa(&entry), 1);
+	pv_bench_few("a page fault of a program", one_faulting_run, BENCH_ROUNDS);
 }
