@@ -166,7 +166,7 @@ static int munmap_run(uint64_t ops, struct sample *sample)
 	return ret ? bench_error("unmapping") : 0;
 }
 
-/* One fork an area, unless more are asked for: the second finds the pages protected already, and is cheaper. */
+/* One fork an area, unless more are asked for: the second finds the pages protected already. */
 static int fork_large_prepare(uint64_t ops)
 {
 	return area_map_touched(LARGE_PAGES);
