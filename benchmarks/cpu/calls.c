@@ -109,7 +109,8 @@ static int pipe_prepare(uint64_t ops)
 		echo();
 	close(pipes[0][0]);
 	close(pipes[1][1]);
-	pipes[0][0] = pipes[1][1] = -1;
+	pipes[0][0] = -1;
+	pipes[1][1] = -1;
 	/* The first one waits for the child to begin. */
 	return round_trip();
 }

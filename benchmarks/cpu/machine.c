@@ -113,7 +113,7 @@ static void print_cpuid(void)
 	for (size_t i = 0; i < sizeof(leaves) / sizeof(leaves[0]); i++) {
 		a = b = c = d = 0;
 		__get_cpuid_count(leaves[i], 0, &a, &b, &c, &d);
-		/* ebx of leaf 1 has the number of the CPU it runs on; ecx's OSXSAVE and leaf 7's OSPKE are the kernel's. */
+		/* The CPU's own number is in ebx of leaf 1; OSXSAVE in ecx, and leaf 7's OSPKE, are the kernel's. */
 		if (leaves[i] == 1) {
 			b = 0;
 			c &= ~(1u << 27);

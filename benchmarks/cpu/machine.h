@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-/* /proc, /sys, /dev, and the modules in /modules/RELEASE, in the order of their names. What fails is printed as NOTE. */
+/* /proc, /sys, /dev, and the modules in /modules/RELEASE in the order of their names. What fails is printed as NOTE. */
 void machine_set_up(void);
 
 /* MACHINE lines, KEY=VALUE to the end of the line: kernel, command line, CPUID, THP, vulnerabilities, clock. */

@@ -104,7 +104,8 @@ static bool wanted(const struct bench *bench, const char *names)
 	while ((name = strsep(&rest, ","))) {
 		if (!strcmp(name, bench->name) || (!strcmp(name, "all") && dot))
 			return true;
-		if (dot && strlen(name) == (size_t)(dot - bench->name) && !strncmp(name, bench->name, dot - bench->name))
+		if (dot && strlen(name) == (size_t)(dot - bench->name) &&
+		    !strncmp(name, bench->name, dot - bench->name))
 			return true;
 	}
 	return false;
@@ -138,9 +139,9 @@ static void usage(FILE *to)
 {
 	fputs("usage: cpu-bench [OPTION]...\n"
 	      "\n"
-	      "Measures what the kernel's and the CPU's services cost, in ticks of the time stamp counter. As the first\n"
-	      "process of a guest it sets up /proc, /sys and /dev, loads the modules in /modules/RELEASE, and powers\n"
-	      "off at the end; its options are what stands after -- on the kernel's command line.\n"
+	      "Measures what the kernel's and the CPU's services cost, in ticks of the time stamp counter. As the\n"
+	      "first process of a guest it sets up /proc, /sys and /dev, loads the modules in /modules/RELEASE,\n"
+	      "and powers off at the end; its options are what stands after -- on the kernel's command line.\n"
 	      "\n"
 	      "  --bench NAME[,NAME...]  benches, or families such as mmu (all)\n"
 	      "  --ops N                 operations in a run, instead of the bench's own number\n"
@@ -151,10 +152,12 @@ static void usage(FILE *to)
 	      "  --exit                  end at once: what mmu.fork-exec starts\n"
 	      "  --help                  this text\n"
 	      "\n"
-	      "A line of output: RESULT bench=NAME ops=N ticks=N overhead=N per_op=X, where per_op is (ticks - overhead)\n"
-	      "/ ops, and overhead the same loop without what is measured. FAILED bench=NAME: WHY for one that can't be.\n"
-	      "Commands of --serve: prepare NAME [OPS] (ARMED or FAILED), go (DONE OPS TICKS OVERHEAD, in hexadecimal\n"
-	      "of fixed width), end (ENDED), touch (memory that was never used: TOUCHED), machine, quit.\n"
+	      "A line of output: RESULT bench=NAME ops=N ticks=N overhead=N per_op=X, where per_op is\n"
+	      "(ticks - overhead) / ops, and overhead the same loop without what is measured;\n"
+	      "FAILED bench=NAME: WHY for one that can't be.\n"
+	      "Commands of --serve: prepare NAME [OPS] (ARMED or FAILED), go (DONE OPS TICKS OVERHEAD, in\n"
+	      "hexadecimal of fixed width), end (ENDED), touch (memory that was never used: TOUCHED), machine,\n"
+	      "quit.\n"
 	      "Exit status: 0 all measured, 1 a bench failed, 2 usage.\n",
 	      to);
 }

@@ -12,6 +12,9 @@
 #define LARGE_PAGES (64u * 1024 * 1024 / PAGE_BYTES)
 #define PROTECT_BYTES (1024u * 1024)
 
+/* Always the same place, whole page tables: a piece across a table's edge would cost another table now and then. */
+#define AREA_PLACE ((void *)0x10000000000)
+
 static unsigned char *area;
 static size_t area_bytes;
 static int holder_pid, holder_pipe[2] = { -1, -1 };
@@ -19,7 +22,8 @@ static int holder_pid, holder_pipe[2] = { -1, -1 };
 static int area_map(uint64_t pages)
 {
 	area_bytes = pages * PAGE_BYTES;
-	area = mmap(NULL, area_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	area = mmap(AREA_PLACE, area_bytes, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	if (area != MAP_FAILED)
 		return 0;
 	area = NULL;
@@ -162,7 +166,7 @@ static int munmap_run(uint64_t ops, struct sample *sample)
 	return ret ? bench_error("unmapping") : 0;
 }
 
-/* One fork an area, unless more are asked for: the second finds the pages protected already, and is cheaper. */
+/* One fork an area, unless more are asked for: the second finds the pages protected already. */
 static int fork_large_prepare(uint64_t ops)
 {
 	return area_map_touched(LARGE_PAGES);

@@ -11,7 +11,7 @@ import subprocess
 MEMORY_MIB = 256
 # One command line for all. The console that is there is used: ttyS0 in hvm mode, hvc0 in pv mode.
 KERNEL_LINE = ("console=ttyS0 console=hvc0 quiet panic=-1 mitigations=off pti=off tsc=reliable nokaslr "
-               "transparent_hugepage=never")
+               "norandmaps transparent_hugepage=never")
 # The test host's own: its memory is what guests' memory is made of.
 HOST_LINE = "transparent_hugepage=never"
 
