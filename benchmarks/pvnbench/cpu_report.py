@@ -175,8 +175,8 @@ def heading(data):
         lines.append(f"{name}: {words['kernel_is']}, {words['release']} ({words['version']}); meltdown: "
                      f"{weak.get('meltdown', '?')}; spectre_v2: {weak.get('spectre_v2', '?')}; THP "
                      f"{words['transparent_hugepages']}")
-    if guest["kernels_differ"]:
-        lines.append("The kernels are not the same build: a ratio between them compares configurations too.")
+    if guest["kernels_differ"] and any("Debian" in words["kernel_is"] for words in guest["variants"].values()):
+        lines.append("The kernels differ in configuration: a ratio between them compares that too (PVN_GUEST_KERNEL_STOCK).")
     return "\n".join(lines)
 
 
