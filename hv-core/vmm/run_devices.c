@@ -33,10 +33,11 @@ static unsigned int console_input(void *opaque, const uint8_t *buf, unsigned int
 	struct run *run = opaque;
 	unsigned int taken;
 
-	if (run_hypercalls_type(run, buf, len, &taken))
-		return taken;
+	/* A device that was asked for, and that a driver has, comes before the calls: those are for a guest without one. */
 	if (run->pv_console && pv_console_attached(run->pv_console))
 		return pv_console_input(run->pv_console, buf, len, console_tty_ready, run->tty);
+	if (run_hypercalls_type(run, buf, len, &taken))
+		return taken;
 	return uart_input(run->uart, buf, len, console_tty_ready, run->tty);
 }
 
