@@ -47,9 +47,9 @@ VARIANTS = (
     Variant("hvm-stock", "stock"),
     Variant("hvm", "patched"),
     Variant("hvm-shadow", "either", npt=False),
-    Variant("pv", "patched", options=("--mode", "pv")),
-    Variant("pv-unbatched", "patched", options=("--mode", "pv"),
-            absent="neither paravane nor the patched kernel has a switch yet that makes each update of a table a call"),
+    Variant("pv", "patched", options=("--mode", "pv"),
+            absent="the patched kernel makes each update of a table a call so far: that is pv-unbatched"),
+    Variant("pv-unbatched", "patched", options=("--mode", "pv")),
     Variant("pv-trusted", "patched", options=("--mode", "pv", "--pv-tables", "trusted")),
 )
 

@@ -148,8 +148,8 @@ TEST_F_TIMEOUT(pv_linux, many_processes, 400)
 
 	ASSERT_EQ(0, start(g, variant->tables, "pv-linux-many", "768M"));
 	for (int round = 0; round < 3; round++) {
-		EXPECT_EQ(0, guest_run(g, 120, "i=0; while [ $i -lt 200 ]; do sleep 300 & i=$((i + 1)); done; "
-				       "[ $(pidof sleep | wc -w) -ge 200 ] && killall sleep; wait; true"))
+		EXPECT_EQ(0, guest_run(g, 120, "i=0; while [ $i -lt 200 ]; do sleep 100 & i=$((i + 1)); done; "
+				       "while [ $(pidof sleep | wc -w) -lt 200 ]; do usleep 100000; done; killall sleep; wait; true"))
 			TH_LOG("%s", g->output);
 	}
 	EXPECT_EQ(0, guest_run(g, 60, "for i in $(seq 1 50); do /bin/true || exit 1; done"));
