@@ -2,7 +2,8 @@
 /*
  * --control: a Unix socket by which `paravane stats` asks a running guest. A client sends one line and gets one JSON
  * object back; then the connection is closed. Only the user who runs the guest may connect. Everything is done by the
- * main loop and nothing waits: a client that does not read loses its answer.
+ * main loop and nothing waits: a client that does not read loses its answer, and one that has asked nothing gives way
+ * when there are too many.
  */
 
 #include <errno.h>
@@ -18,6 +19,7 @@
 #include "run.h"
 
 #define MAX_CLIENTS 4
+#define BACKLOG 64 /* beyond it connect() waits, or fails in a client that does not */
 #define REQUEST_BYTES 64
 #define DRAIN_MAX 64
 
@@ -33,6 +35,7 @@ struct run_control {
 	int fd;
 	bool bound;
 	struct client client[MAX_CLIENTS];
+	unsigned int next; /* of client[]: the place that was taken longest ago */
 };
 
 static void client_close(struct client *c)
@@ -83,23 +86,20 @@ static void control_readable(void *opaque, uint32_t events)
 {
 	struct run_control *control = opaque;
 	int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	unsigned int i;
+	struct client *c = &control->client[control->next];
 
 	if (fd < 0)
 		return;
-	for (i = 0; i < MAX_CLIENTS; i++) {
-		struct client *c = &control->client[i];
-
-		if (c->fd >= 0)
-			continue;
-		c->fd = fd;
-		if (!loop_add_fd(control->run->vm.m.loop, &c->watch, fd, EPOLLIN, client_readable, c))
-			return;
-		c->fd = -1;
-		break;
+	if (c->fd >= 0) {
+		answer(c->fd, json_pack("{s:s}", "error", "nothing was asked, and others came: try again"));
+		client_close(c);
 	}
-	answer(fd, json_pack("{s:s}", "error", "too many clients at once: try again"));
-	close(fd);
+	if (loop_add_fd(control->run->vm.m.loop, &c->watch, fd, EPOLLIN, client_readable, c)) {
+		close(fd);
+		return;
+	}
+	c->fd = fd;
+	control->next = (control->next + 1) % MAX_CLIENTS;
 }
 
 /* A socket that a guest left behind when it was killed may be replaced, one that somebody listens on not. */
@@ -128,7 +128,7 @@ static int control_open(struct run_control *control, const struct sockaddr_un *a
 	if (fchmod(control->fd, 0600) || bind(control->fd, (const struct sockaddr *)address, sizeof(*address)))
 		return -errno;
 	control->bound = true;
-	if (listen(control->fd, MAX_CLIENTS))
+	if (listen(control->fd, BACKLOG))
 		return -errno;
 	return loop_add_fd(control->run->vm.m.loop, &control->watch, control->fd, EPOLLIN, control_readable, control);
 }
