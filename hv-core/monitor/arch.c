@@ -46,6 +46,25 @@ void arch_apic_write(unsigned int reg, uint32_t value)
 	__atomic_store_n((uint32_t *)(MONITOR_APIC_VA + reg), value, __ATOMIC_RELAXED);
 }
 
+#define APIC_ICR 0x300
+#define APIC_ICR_TARGET 0x310
+#define ICR_ASSERT 0x4000u /* fixed, edge, to one APIC */
+
+/* The number of an APIC is its vCPU's. Interrupts are off, so nothing comes between the two. */
+void arch_poke(unsigned int vcpu)
+{
+	arch_apic_write(APIC_ICR_TARGET, vcpu << 24);
+	arch_apic_write(APIC_ICR, ICR_ASSERT | VECTOR_POKE);
+}
+
+struct monitor_vcpu *arch_self(void)
+{
+	struct monitor_vcpu *v;
+
+	__asm__("movq %%gs:%c1, %0" : "=r"(v) : "i"(offsetof(struct monitor_vcpu, self)));
+	return v;
+}
+
 uint64_t arch_gs_load(uint16_t selector, uint64_t own)
 {
 	uint64_t base;
