@@ -152,6 +152,12 @@ int pv_monitor_create(struct vm *vm, char *err, unsigned int errlen)
 #ifdef PR_SET_VMA
 	prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, mon->host, mon->bytes, "monitor-memory");
 #endif
+	vm->m.gmem.holds = calloc(mon->chunks, sizeof(*vm->m.gmem.holds));
+	if (!vm->m.gmem.holds) {
+		snprintf(err, errlen, "no memory for the monitor");
+		ret = -ENOMEM;
+		goto unmap;
+	}
 	mon->tables.host = mon->host;
 	mon->tables.gpa = mon->gpa;
 	mon->tables.bytes = mon->bytes;
@@ -159,10 +165,13 @@ int pv_monitor_create(struct vm *vm, char *err, unsigned int errlen)
 	if (ret) {
 		snprintf(err, errlen, "KVM refused the monitor's memory at %#llx: %s", (unsigned long long)mon->gpa,
 			 strerror(-ret));
-		goto unmap;
+		goto free_holds;
 	}
 	vm->monitor = mon;
 	return 0;
+free_holds:
+	free(vm->m.gmem.holds);
+	vm->m.gmem.holds = NULL;
 unmap:
 	munmap(mon->host, mon->bytes);
 free_monitor:
@@ -175,6 +184,8 @@ void pv_monitor_destroy(struct vm *vm)
 	if (!vm->monitor)
 		return;
 	vm->m.gmem.closed = NULL;
+	free(vm->m.gmem.holds);
+	vm->m.gmem.holds = NULL;
 	munmap(vm->monitor->host, vm->monitor->bytes);
 	free(vm->monitor);
 	vm->monitor = NULL;
