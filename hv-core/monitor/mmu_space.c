@@ -79,7 +79,7 @@ static void flush_others(struct monitor_vcpu *v, uint64_t vcpus, bool itself)
 
 		__atomic_store_n(&other->flush_asked, 1, __ATOMIC_SEQ_CST);
 		if (!flush_over(other, time, itself))
-			arch_poke(other->shared.boot.vcpu);
+			vcpu_poke(other);
 	}
 	for (uint64_t rest = vcpus; rest; rest &= rest - 1) {
 		struct monitor_vcpu *other = v->vm->vcpu[__builtin_ctzll(rest)];

@@ -22,6 +22,12 @@ struct monitor_vcpu *vcpu_find(const struct monitor_vm *vm, uint32_t vcpu)
 	return vcpu < vm->nr_vcpus ? vm->vcpu[vcpu] : NULL;
 }
 
+void vcpu_poke(const struct monitor_vcpu *to)
+{
+	arch_self()->shared.counters.pokes++;
+	arch_poke(to->shared.boot.vcpu);
+}
+
 bool vcpu_is_up(const struct monitor_vcpu *v)
 {
 	return __atomic_load_n(&v->state, __ATOMIC_SEQ_CST) == VCPU_UP;
