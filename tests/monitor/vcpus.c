@@ -280,6 +280,16 @@ TEST_F(vcpus, start)
 	EXPECT_EQ(1, status(1));
 }
 
+/* It counts as one that rests before it has got there, and may be up by then. */
+TEST_F(vcpus, up_before_it_rests)
+{
+	create_and_up();
+	EXPECT_TRUE(rests(OTHER, NULL));
+	EXPECT_EQ(ENTRY, OTHER->regs->rip);
+	EXPECT_EQ(0, OTHER->resting);
+	EXPECT_EQ(0, OTHER->away);
+}
+
 TEST_F(vcpus, status)
 {
 	EXPECT_EQ(1, status(0));
