@@ -7,10 +7,11 @@ void mmu_start(struct monitor_vcpu *v)
 	const struct monitor_boot *boot = &v->shared.boot;
 	struct mmu *mmu = &v->vm->mmu;
 
-	v->mmu.kernel = boot->top;
-	v->mmu.flushed = __atomic_add_fetch(&mmu->clock, 1, __ATOMIC_SEQ_CST);
+	/* Of the others, none has a table of its own before vcpu.create. */
+	v->mmu.flushed = boot->vcpu ? ~0ull : __atomic_add_fetch(&mmu->clock, 1, __ATOMIC_SEQ_CST);
 	if (boot->vcpu)
 		return;
+	v->mmu.kernel = boot->top;
 	mmu->own = (uint8_t *)MONITOR_VA;
 	mmu->own_gpa = boot->memory;
 	mmu->start_top = boot->top;

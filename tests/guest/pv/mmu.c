@@ -252,6 +252,17 @@ int64_t pv_mmu_switch(bool user)
 	return pvn_mmu_space_switch(K4, user ? U4 : 0, 0);
 }
 
+void pv_mmu_tops(uint64_t *kernel, uint64_t *user)
+{
+	*kernel = K4;
+	*user = U4;
+}
+
+int64_t pv_mmu_map(unsigned int index, uint64_t value)
+{
+	return set(U1, index, value);
+}
+
 void pv_mmu_spaces(bool by_hand)
 {
 	int64_t ret;
