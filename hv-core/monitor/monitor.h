@@ -185,8 +185,10 @@ void interrupt_pending_update(struct monitor_vcpu *v);
 /* From here to vcpu_back() nobody waits for it to flush: it does that then. */
 void vcpu_away(struct monitor_vcpu *v);
 void vcpu_back(struct monitor_vcpu *v);
-/* While it waits for another one. */
+/* Flush, if another one has asked for it. */
 void vcpu_answer(struct monitor_vcpu *v);
+/* One round of waiting for another one, which answers; `spins` is the caller's count of them. */
+void vcpu_relax(struct monitor_vcpu *v, unsigned int *spins);
 /* Not up any more? Then it sleeps here until it is. */
 void vcpu_rest(struct monitor_vcpu *v);
 /* Wait, with mmu.lock held, until another one that is down rests. It may be up again at return. */
