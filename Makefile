@@ -52,8 +52,8 @@ tests: $(TEST_PROGRAMS)
 setup:
 	@tests/phase setup tests/setup/all
 
-demo: setup
-	@tests/phase build $(MAKE) -s -j$(JOBS) programs modules $(OUT)/guest-initrd
+demo: setup guest-kernel-phase
+	@tests/phase build $(MAKE) -s -j$(JOBS) programs modules $(OUT)/guest-initrd $(OUT)/guest-kernel/initrd
 	@benchmarks/demo $(if $(PEER),--peer $(PEER)) $(DEMO_ARGS)
 
 bench-cpu: setup

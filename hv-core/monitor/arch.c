@@ -46,6 +46,25 @@ void arch_apic_write(unsigned int reg, uint32_t value)
 	__atomic_store_n((uint32_t *)(MONITOR_APIC_VA + reg), value, __ATOMIC_RELAXED);
 }
 
+#define APIC_ICR 0x300
+#define APIC_ICR_TARGET 0x310
+#define ICR_ASSERT 0x4000u /* fixed, edge, to one APIC */
+
+/* The number of an APIC is its vCPU's. Interrupts are off, so nothing comes between the two. */
+void arch_poke(unsigned int vcpu)
+{
+	arch_apic_write(APIC_ICR_TARGET, vcpu << 24);
+	arch_apic_write(APIC_ICR, ICR_ASSERT | VECTOR_POKE);
+}
+
+struct monitor_vcpu *arch_self(void)
+{
+	struct monitor_vcpu *v;
+
+	__asm__("movq %%gs:%c1, %0" : "=r"(v) : "i"(offsetof(struct monitor_vcpu, self)));
+	return v;
+}
+
 uint64_t arch_gs_load(uint16_t selector, uint64_t own)
 {
 	uint64_t base;
@@ -105,12 +124,6 @@ void arch_out(uint16_t port, unsigned int bytes, uint32_t value)
 		__asm__ __volatile__("outw %w0, %1" : : "a"(value), "d"(port));
 	else
 		__asm__ __volatile__("outl %0, %1" : : "a"(value), "d"(port));
-}
-
-void arch_halt(void)
-{
-	for (;;)
-		__asm__ __volatile__("hlt");
 }
 
 void arch_vmm_stop(void)

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct monitor_vcpu;
+
 /* Copies that survive a page fault: 0, or -1 with an unknown part of it done. Addresses were checked before. */
 int arch_copy_from_guest(void *to, uint64_t from, size_t bytes);
 int arch_copy_to_guest(uint64_t to, const void *from, size_t bytes);
@@ -21,13 +23,17 @@ void arch_write_cr3(uint64_t top);
 void arch_invlpg(uint64_t va);
 uint32_t arch_in(uint16_t port, unsigned int bytes);
 void arch_out(uint16_t port, unsigned int bytes, uint32_t value);
-/* Sleep without waking: real interrupts are off. */
-void arch_halt(void);
 /* Sleep until an interrupt has been noted (interrupt_note()). Real interrupts are on meanwhile, and nowhere else. */
 void arch_sleep(void);
 /* This vCPU's local APIC, by the offset of a register. */
 uint32_t arch_apic_read(unsigned int reg);
 void arch_apic_write(unsigned int reg, uint32_t value);
+/* Interrupt a vCPU with VECTOR_POKE, this one when it is back at level 3. */
+void arch_poke(unsigned int vcpu);
+/* To level 3 with all of v->regs, whatever the stack is in the middle of. */
+void arch_return(struct monitor_vcpu *v) __attribute__((noreturn));
+/* The vCPU that this runs on. */
+struct monitor_vcpu *arch_self(void);
 /* May level 3 raise `vector` by INT n? */
 void arch_gate_open(unsigned int vector, bool open);
 #define DR6_NOTHING 0xffff0ff0ull

@@ -108,6 +108,9 @@ void boot_tables(struct monitor_vcpu *v)
 	make_tss(v);
 	if (!v->shared.boot.vcpu)
 		make_idt();
+	/* All start at once, and the others on what the first one has made. */
+	while (v->shared.boot.vcpu && !__atomic_load_n(&vm.ready, __ATOMIC_ACQUIRE))
+		__builtin_ia32_pause();
 	__asm__ __volatile__("lgdt %0" : : "m"(gdt));
 	__asm__ __volatile__("lidt %0" : : "m"(table));
 	__asm__ __volatile__("ltr %w0" : : "r"(SELECTOR_TSS));
@@ -115,8 +118,11 @@ void boot_tables(struct monitor_vcpu *v)
 	__asm__ __volatile__("lldt %w0" : : "r"(0));
 }
 
-void boot_registers(struct monitor_vcpu *v)
+/* What is plain memory, of each vCPU; by the first one, since they look at each other from the start. */
+static void make_vcpu(struct monitor_vcpu *v)
 {
+	bool first = !v->shared.boot.vcpu;
+
 	v->self = v;
 	v->vm = &vm;
 	v->ram = (uint8_t *)MONITOR_RAM_VA;
@@ -125,12 +131,26 @@ void boot_registers(struct monitor_vcpu *v)
 	v->hole_end = PVN_PV_HOLE_END;
 	v->regs = (struct monitor_regs *)((char *)v + MONITOR_AREA_REGS);
 	v->call = (struct monitor_call){ .v = v, .args = &v->regs->rdi };
-	if (!v->shared.boot.vcpu)
-		vm.usable = v->shared.boot.offered[0] & MONITOR_EARLY_WORD0;
-	vm.vcpu[vm.nr_vcpus++] = v;
+	v->state = first ? VCPU_UP : VCPU_NEW;
+	v->resting = v->away = !first;
+	vm.vcpu[v->shared.boot.vcpu] = v;
 	mmu_start(v);
 	mode_slow_update(v);
+}
 
+static void make_vm(struct monitor_vcpu *first)
+{
+	vm.usable = first->shared.boot.offered[0] & MONITOR_EARLY_WORD0;
+	vm.nr_vcpus = first->shared.boot.nr_vcpus;
+	for (unsigned int i = 0; i < vm.nr_vcpus; i++)
+		make_vcpu((struct monitor_vcpu *)((char *)first + (uint64_t)i * MONITOR_AREA_BYTES));
+	__atomic_store_n(&vm.ready, 1, __ATOMIC_RELEASE);
+}
+
+void boot_registers(struct monitor_vcpu *v)
+{
+	if (!v->shared.boot.vcpu)
+		make_vm(v);
 	/* SYSRET adds 16 for the code segment and 8 for the stack's to what STAR has in its upper half. */
 	arch_wrmsr(MSR_STAR, (uint64_t)(PVN_PV_REAL_CS - 16) << 48 | (uint64_t)PVN_PV_KERNEL_CS << 32);
 	arch_wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
@@ -139,6 +159,9 @@ void boot_registers(struct monitor_vcpu *v)
 	arch_wrmsr(MSR_GS_BASE, (uint64_t)v);
 	arch_wrmsr(MSR_KERNEL_GS_BASE, 0);
 	interrupt_start(v);
+	v->no_clock = vcpu_clock(v, false);
+	/* All but the first wait here for a context, and start in it. */
+	vcpu_rest(v);
 
 	*v->regs = (struct monitor_regs){
 		.rip = v->shared.boot.entry,

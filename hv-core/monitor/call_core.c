@@ -26,8 +26,10 @@ int64_t monitor_core_accept_features(struct monitor_call *c, uint32_t version, u
 	if (!ret) {
 		c->v->vm->usable = word0;
 		c->v->vm->accepted = 1;
+		mode_slow_update(c->v);
 		for (unsigned int i = 0; i < c->v->vm->nr_vcpus; i++)
-			mode_slow_update(c->v->vm->vcpu[i]);
+			if (c->v->vm->vcpu[i] != c->v)
+				vcpu_poke(c->v->vm->vcpu[i]);
 	}
 	return ret;
 }
@@ -54,6 +56,9 @@ int64_t monitor_core_multicall(struct monitor_call *c, uint64_t list, uint32_t c
 		__asm__ __volatile__("" : "+m"(entry));
 		each.nr = entry.nr;
 		result = entry.reserved ? -PVN_EINVAL : hypercall_dispatch(&each);
+		/* Another vCPU may have made it zone. One that does so now waits for this one before it trusts it. */
+		if (mmu_in_zone(&c->v->vm->mmu, list + (uint64_t)i * sizeof(entry) + offsetof(struct pvn_multicall_entry, result)))
+			return -PVN_EFAULT;
 		__atomic_store_n(&shared[i].result, result, __ATOMIC_RELAXED);
 		if (result < 0 && flags & PVN_MULTICALL_STOP_ON_ERROR)
 			return i + 1;

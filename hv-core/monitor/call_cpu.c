@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Families cpu and vcpu: the trap table, the way back from a trap, the entry of system calls, the shared words. */
+/* Family cpu: the trap table, the way back from a trap, the entry of system calls. */
 #include "arch.h"
 #include "monitor.h"
-
-#define MSR_KVM_SYSTEM_TIME_NEW 0x4b564d01u
-#define MSR_KVM_ENABLE 0x1ull
 
 #define TRAP_FLAGS (PVN_TRAP_INTERRUPT_OFF | PVN_TRAP_FROM_USER)
 
@@ -95,32 +92,5 @@ int64_t monitor_cpu_syscall_entry(struct monitor_call *c, uint64_t entry64, uint
 	if (entry32)
 		return -PVN_ENOTSUP;
 	c->v->syscall_entry = entry64;
-	return 0;
-}
-
-int64_t monitor_vcpu_info_register(struct monitor_call *c, uint32_t vcpu, uint64_t page)
-{
-	struct monitor_vcpu *v = c->v;
-	struct pvn_vcpu_info *info, now;
-
-	if (page % PVN_PAGE_BYTES)
-		return -PVN_EINVAL;
-	/* One vCPU so far: another's can only be one that there is not. */
-	if (vcpu != v->shared.boot.vcpu)
-		return -PVN_ENODEV;
-	info = guest_ram_writable(v, page, PVN_PAGE_BYTES);
-	if (!info)
-		return -PVN_EFAULT;
-	/* The words may move within one page, too: from a copy. */
-	now = *v->info;
-	__builtin_memset(info, 0, PVN_PAGE_BYTES);
-	/* From here on KVM writes the clock; where to, the monitor has checked. */
-	if (arch_wrmsr_try(MSR_KVM_SYSTEM_TIME_NEW, (page + offsetof(struct pvn_vcpu_info, clock)) | MSR_KVM_ENABLE))
-		return -PVN_ENOTSUP;
-	info->interrupts_on = now.interrupts_on;
-	info->pending = now.pending;
-	info->fault_address = now.fault_address;
-	info->kernel_stack = now.kernel_stack;
-	v->info = info;
 	return 0;
 }

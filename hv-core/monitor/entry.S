@@ -41,8 +41,9 @@ monitor_start:
 	call	boot_registers		/* GS is the area from here on, and its regs are the guest's first ones */
 
 /* With all of the area's regs, from wherever the stack is. */
-	.globl	return_full
+	.globl	return_full, arch_return
 return_full:
+arch_return:				/* void arch_return(v) */
 	movq	%gs:V_REGS, %rsp
 	pop_registers
 	swapgs
@@ -148,7 +149,7 @@ trap_entries:
 	jmp	trap_on_own_stack
 	.elseif	vector == 10 || vector == 11 || vector == 12 || vector == 14 || vector == 17
 	jmp	trap_fast_error
-	.elseif	vector < 32 && vector != 1 && vector != 13 && vector != 21 && vector != 29 && vector != 30
+	.elseif	vector < 32 && vector != 1 && vector != 13 && vector != 21 && vector != 29 && vector != 30 && vector != VECTOR_POKE
 	jmp	trap_fast
 	.else
 	jmp	trap_common

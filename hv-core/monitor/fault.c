@@ -24,8 +24,11 @@ void trap_from_monitor(struct monitor_vcpu *v, struct monitor_regs *regs)
 		}
 	}
 	/* arch_sleep(), the one place with interrupts on; they are off again when it goes on. */
-	if (regs->vector >= VECTOR_INTERRUPTS && regs->rip == (uint64_t)sleep_woken) {
-		interrupt_note(v, (unsigned int)regs->vector);
+	if (regs->vector >= VECTOR_POKE && regs->rip == (uint64_t)sleep_woken) {
+		if (regs->vector == VECTOR_POKE)
+			interrupt_poked(v);
+		else
+			interrupt_note(v, (unsigned int)regs->vector);
 		regs->rflags &= ~RFLAGS_IF;
 		return;
 	}

@@ -24,6 +24,7 @@ static int64_t hypercall_not_served(struct monitor_call *c)
 int64_t hypercall_forward(struct monitor_call *c)
 {
 	struct monitor_regs *regs = c->v->regs;
+	int64_t ret;
 
 	/* What SYSCALL left there, for whoever looks at the guest's registers meanwhile. */
 	regs->rcx = regs->rip;
@@ -31,7 +32,10 @@ int64_t hypercall_forward(struct monitor_call *c)
 	c->v->shared.counters.forwarded++;
 	if (c->nr == PVN_HC_DEBUG_CRASH || c->nr == PVN_HC_SCHED_SHUTDOWN)
 		stop_prepare(c->v);
-	return arch_vmm_call(c->nr, c->args);
+	vcpu_away(c->v);
+	ret = arch_vmm_call(c->nr, c->args);
+	vcpu_back(c->v);
+	return ret;
 }
 
 static bool upper_halves_zero(const struct monitor_call *c, uint32_t narrow)

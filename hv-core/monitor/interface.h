@@ -46,7 +46,7 @@
 #define MONITOR_CALL(nr) (((nr) >> 8) * 32 + ((nr) & 0x1f))
 
 #define MONITOR_MAGIC PVN_U64(0x726f74696e6f4d50) /* "PMonitor" */
-#define MONITOR_VERSION 3
+#define MONITOR_VERSION 4
 
 #define MONITOR_BOOT_TRUSTED 0x1 /* the guest may have trusted tables */
 
@@ -116,6 +116,8 @@ struct monitor_boot {
 	pvn_u64 directory; /* 16 bits for each chunk from 0 to the end of RAM: not zero when it is in the zone */
 	pvn_u64 slot;	   /* MONITOR_SLOT_BYTES for each chunk that the zone may have at once */
 	pvn_u32 chunks, slots;
+	pvn_u32 nr_vcpus; /* their areas follow each other */
+	pvn_u32 reserved;
 };
 
 /* writer: monitor, before MONITOR_STOP. */
@@ -143,6 +145,7 @@ struct monitor_counters {
 	pvn_u64 forwarded;    /* those that the VMM served */
 	pvn_u64 syscalls;     /* of user mode, handed to the guest's kernel */
 	pvn_u64 interrupts, interrupts_dropped; /* delivered; without a handler */
+	pvn_u64 pokes;	      /* sent to other vCPUs, for a flush, a kick, or to go up or down */
 	pvn_u64 delivered[MONITOR_EXCEPTIONS]; /* exceptions, by vector */
 	struct monitor_emulated emulated[MONITOR_EMULATED_MAX];
 	pvn_u64 emulated_elsewhere; /* when the table is full */

@@ -4,7 +4,8 @@
  * APIC for itself: it acknowledges each at once, and keeps it as a bit until the guest's virtual flag lets it in.
  *
  * The guest's two words, seen from its STI (pv-mode.md has both columns): the guest turns the flag on and then looks at
- * `pending`; an interrupt sets `pending` and then looks at the flag. On one vCPU each of the two is atomic to the other.
+ * `pending`; an interrupt sets `pending` and then looks at the flag. Only a vCPU itself writes its words, so each of the
+ * two is atomic to the other: what another vCPU sends it lies in `kicked` until it has been poked.
  */
 #include "arch.h"
 #include "monitor.h"
@@ -55,21 +56,52 @@ bool interrupt_waits(const struct monitor_vcpu *v)
 	return v->waiting[0] | v->waiting[1] | v->waiting[2] | v->waiting[3];
 }
 
-static void pending_set(struct monitor_vcpu *v)
+void interrupt_pending_update(struct monitor_vcpu *v)
 {
+	/* The page of one that rests is left alone: another vCPU may be about to give it a new one. */
+	if (v->resting)
+		return;
 	__atomic_store_n(&v->info->pending, interrupt_waits(v), __ATOMIC_RELAXED);
 	mode_slow_update(v);
+}
+
+static void keep(struct monitor_vcpu *v, unsigned int word, uint64_t vectors)
+{
+	for (; vectors; vectors &= vectors - 1) {
+		unsigned int bit = (unsigned int)__builtin_ctzll(vectors);
+
+		if (v->vm->trap[word * 64 + bit].handler)
+			v->waiting[word] |= 1ull << bit;
+		else
+			v->shared.counters.interrupts_dropped++;
+	}
+	interrupt_pending_update(v);
 }
 
 void interrupt_note(struct monitor_vcpu *v, unsigned int vector)
 {
 	acknowledge(v);
-	if (!v->vm->trap[vector].handler) {
-		v->shared.counters.interrupts_dropped++;
-		return;
-	}
-	v->waiting[vector / 64] |= 1ull << vector % 64;
-	pending_set(v);
+	keep(v, vector / 64, 1ull << vector % 64);
+}
+
+/* Who finds the bit set leaves the poke to whoever set it. */
+void interrupt_send(struct monitor_vcpu *to, unsigned int vector)
+{
+	uint64_t bit = 1ull << vector % 64;
+
+	if (!(__atomic_fetch_or(&to->kicked[vector / 64], bit, __ATOMIC_SEQ_CST) & bit))
+		vcpu_poke(to);
+}
+
+/* Acknowledged first: what comes after a look pokes again. */
+void interrupt_poked(struct monitor_vcpu *v)
+{
+	acknowledge(v);
+	interrupt_pending_update(v); /* another vCPU may have accepted features */
+	for (unsigned int word = 0; word < 4; word++)
+		if (__atomic_load_n(&v->kicked[word], __ATOMIC_SEQ_CST))
+			keep(v, word, __atomic_exchange_n(&v->kicked[word], 0, __ATOMIC_SEQ_CST));
+	vcpu_answer(v);
 }
 
 int interrupt_next(struct monitor_vcpu *v)
@@ -79,7 +111,7 @@ int interrupt_next(struct monitor_vcpu *v)
 			int bit = 63 - __builtin_clzll(v->waiting[word]), vector = word * 64 + bit;
 
 			v->waiting[word] &= ~(1ull << bit);
-			pending_set(v);
+			interrupt_pending_update(v);
 			if (v->vm->trap[vector].handler) {
 				v->shared.counters.interrupts++;
 				return vector;
@@ -92,9 +124,17 @@ int interrupt_next(struct monitor_vcpu *v)
 
 void interrupt_wait(struct monitor_vcpu *v)
 {
-	guest_interrupts_set(v, true);
-	while (!interrupt_waits(v))
+	bool on = guest_interrupts_on(v);
+
+	vcpu_away(v);
+	while (!on || !interrupt_waits(v)) {
 		arch_sleep();
+		if (!vcpu_is_up(v)) {
+			vcpu_rest(v);
+			vcpu_away(v);
+		}
+	}
+	vcpu_back(v);
 }
 
 /* Back to the caller with all of its registers, so that traps can come in between. */
@@ -115,6 +155,7 @@ int64_t monitor_cpu_interrupt_take(struct monitor_call *c)
 
 int64_t monitor_sched_block(struct monitor_call *c)
 {
+	guest_interrupts_set(c->v, true);
 	interrupt_wait(c->v);
 	return return_to_caller(c->v);
 }

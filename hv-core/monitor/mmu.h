@@ -80,7 +80,8 @@ struct mmu {
 /* One a vCPU. */
 struct mmu_vcpu {
 	uint64_t kernel, user; /* top-level tables; user: 0 for none. At the start `kernel` is no zone frame */
-	uint64_t flushed;      /* the clock of its last whole flush that is over */
+	uint64_t flushed;      /* the clock of its last whole flush that is over; all ones: it rests, on no guest's table */
+	uint64_t promised;     /* the same of a flush that comes before it uses another translation of the guest's */
 };
 
 /* mmu_zone.c */
@@ -88,11 +89,13 @@ void mmu_start(struct monitor_vcpu *v);
 /* The monitor's own entries are the same in every address space. */
 void mmu_put_own_entries(const struct monitor_vcpu *v, uint64_t top);
 
-/* So far one vCPU takes it. */
+/* Who waits answers others meanwhile: nobody may hold a checked pointer to guest memory over this. */
+void mmu_lock_wait(struct mmu *mmu);
+
 static inline void mmu_lock(struct mmu *mmu)
 {
-	while (__atomic_exchange_n(&mmu->lock, 1, __ATOMIC_ACQUIRE))
-		__builtin_ia32_pause();
+	if (__atomic_exchange_n(&mmu->lock, 1, __ATOMIC_ACQUIRE))
+		mmu_lock_wait(mmu);
 }
 
 static inline void mmu_unlock(struct mmu *mmu)
@@ -128,7 +131,17 @@ void mmu_table_clear(struct monitor_vcpu *v, uint64_t gpa, struct mmu_frame *fra
 void mmu_unuse(struct mmu *mmu, struct mmu_frame *frame);
 /* Every vCPU has flushed since the frame lost its last use. */
 bool mmu_quiet(const struct monitor_vm *vm, const struct mmu_frame *frame);
-/* No vCPU keeps a translation that is older than this call. */
+/*
+ * No vCPU keeps a translation that is older than this call, and none stands where it holds a pointer to guest memory
+ * that was checked before it.
+ */
 void mmu_flush_everyone(struct monitor_vcpu *v);
+/* This vCPU. */
+void mmu_flush_self(struct monitor_vcpu *v);
+/* The tables that a vCPU runs on, or will: the caller's, or one's that rests. 0 or an error. */
+int mmu_space_set(struct monitor_vcpu *v, uint64_t kernel, uint64_t user);
+/* To the start's address space, for a vCPU that rests, and from there to its own. */
+void mmu_space_leave(struct monitor_vcpu *v);
+void mmu_space_enter(struct monitor_vcpu *v);
 
 #endif

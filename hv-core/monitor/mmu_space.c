@@ -27,14 +27,18 @@ void mmu_unuse(struct mmu *mmu, struct mmu_frame *frame)
 
 bool mmu_quiet(const struct monitor_vm *vm, const struct mmu_frame *frame)
 {
-	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
-		if (__atomic_load_n(&vm->vcpu[i]->mmu.flushed, __ATOMIC_SEQ_CST) <= frame->stamp)
+	for (unsigned int i = 0; i < vm->nr_vcpus; i++) {
+		const struct mmu_vcpu *m = &vm->vcpu[i]->mmu;
+
+		if (__atomic_load_n(&m->flushed, __ATOMIC_SEQ_CST) <= frame->stamp &&
+		    __atomic_load_n(&m->promised, __ATOMIC_SEQ_CST) <= frame->stamp)
 			return false;
+	}
 	return true;
 }
 
 /* Writing CR3 forgets everything: there are no global translations and no PCIDs. */
-static void flush_self(struct monitor_vcpu *v)
+void mmu_flush_self(struct monitor_vcpu *v)
 {
 	uint64_t time = __atomic_add_fetch(&v->vm->mmu.clock, 1, __ATOMIC_SEQ_CST);
 
@@ -42,10 +46,75 @@ static void flush_self(struct monitor_vcpu *v)
 	__atomic_store_n(&v->mmu.flushed, time, __ATOMIC_SEQ_CST);
 }
 
+static void promise(struct monitor_vcpu *v, uint64_t time)
+{
+	uint64_t now = __atomic_load_n(&v->mmu.promised, __ATOMIC_SEQ_CST);
+
+	while (now < time && !__atomic_compare_exchange_n(&v->mmu.promised, &now, time, false, __ATOMIC_SEQ_CST,
+							  __ATOMIC_SEQ_CST))
+		;
+}
+
+/* Has it flushed since, or will it, before it uses another translation? */
+static bool flush_over(struct monitor_vcpu *v, uint64_t time, bool itself)
+{
+	if (__atomic_load_n(&v->mmu.flushed, __ATOMIC_SEQ_CST) >= time)
+		return true;
+	if (itself || !__atomic_load_n(&v->away, __ATOMIC_SEQ_CST))
+		return false;
+	promise(v, time);
+	return true;
+}
+
+/*
+ * All of the vCPUs named. `itself`: one that is away is waited for too. It may not use what it has cached, but the
+ * hardware may still walk there by itself.
+ */
+static void flush_others(struct monitor_vcpu *v, uint64_t vcpus, bool itself)
+{
+	uint64_t time = __atomic_add_fetch(&v->vm->mmu.clock, 1, __ATOMIC_SEQ_CST);
+
+	for (uint64_t rest = vcpus; rest; rest &= rest - 1) {
+		struct monitor_vcpu *other = v->vm->vcpu[__builtin_ctzll(rest)];
+
+		__atomic_store_n(&other->flush_asked, 1, __ATOMIC_SEQ_CST);
+		if (!flush_over(other, time, itself))
+			vcpu_poke(other);
+	}
+	for (uint64_t rest = vcpus; rest; rest &= rest - 1) {
+		struct monitor_vcpu *other = v->vm->vcpu[__builtin_ctzll(rest)];
+
+		while (!flush_over(other, time, itself)) {
+			vcpu_answer(v);
+			__builtin_ia32_pause();
+		}
+	}
+}
+
+static uint64_t vcpu_bit(const struct monitor_vcpu *v)
+{
+	return 1ull << v->shared.boot.vcpu;
+}
+
 void mmu_flush_everyone(struct monitor_vcpu *v)
 {
-	/* Where a second vCPU would be told, and waited for. */
-	flush_self(v);
+	mmu_flush_self(v);
+	flush_others(v, vcpus_all(v->vm) & ~vcpu_bit(v), true);
+}
+
+void mmu_space_leave(struct monitor_vcpu *v)
+{
+	arch_write_cr3(v->vm->mmu.start_top);
+	__atomic_store_n(&v->mmu.flushed, ~0ull, __ATOMIC_SEQ_CST);
+}
+
+/* The time is there before the first translation is. */
+void mmu_space_enter(struct monitor_vcpu *v)
+{
+	uint64_t time = __atomic_add_fetch(&v->vm->mmu.clock, 1, __ATOMIC_SEQ_CST);
+
+	__atomic_store_n(&v->mmu.flushed, time, __ATOMIC_SEQ_CST);
+	arch_write_cr3(v->mmu.kernel);
 }
 
 /* The frame is NULL for one that is not in the zone, which trusted tables are not. */
@@ -64,7 +133,7 @@ static int top_find(const struct monitor_vcpu *v, uint64_t gpa, unsigned int kin
 	return (*frame)->kind == kind ? 0 : -PVN_ESTATE;
 }
 
-static int space_switch(struct monitor_vcpu *v, uint64_t kernel, uint64_t user)
+int mmu_space_set(struct monitor_vcpu *v, uint64_t kernel, uint64_t user)
 {
 	struct mmu_frame *to_kernel, *to_user = NULL, *old_kernel, *old_user;
 	struct mmu *mmu = &v->vm->mmu;
@@ -92,7 +161,6 @@ static int space_switch(struct monitor_vcpu *v, uint64_t kernel, uint64_t user)
 		mmu_unuse(mmu, old_kernel);
 	if (old_user)
 		mmu_unuse(mmu, old_user);
-	flush_self(v);
 	return 0;
 }
 
@@ -103,22 +171,37 @@ int64_t monitor_mmu_space_switch(struct monitor_call *c, uint64_t kernel, uint64
 	if (kernel % PAGE_BYTES || user % PAGE_BYTES || flags)
 		return -PVN_EINVAL;
 	mmu_lock(&c->v->vm->mmu);
-	ret = space_switch(c->v, kernel, user);
+	ret = mmu_space_set(c->v, kernel, user);
+	if (!ret)
+		mmu_flush_self(c->v);
 	mmu_unlock(&c->v->vm->mmu);
 	return ret;
 }
 
-/* One vCPU so far: the mask can name it, or nobody. */
 static bool vcpus_exist(const struct monitor_vcpu *v, uint64_t vcpus)
 {
-	return !(vcpus & ~(1ull << v->shared.boot.vcpu));
+	return !(vcpus & ~vcpus_all(v->vm));
+}
+
+/* A page of another vCPU's goes with all that it has: it comes through the monitor, which costs more than that. */
+static void flush(struct monitor_vcpu *v, uint64_t vcpus, uint64_t start, uint64_t pages)
+{
+	if (!vcpus || vcpus & vcpu_bit(v)) {
+		if (pages > FLUSH_PAGES_MAX)
+			mmu_flush_self(v);
+		for (uint64_t i = 0; i < pages && pages <= FLUSH_PAGES_MAX; i++)
+			arch_invlpg(start + i * PAGE_BYTES);
+	}
+	vcpus &= ~vcpu_bit(v);
+	if (vcpus)
+		flush_others(v, vcpus, false);
 }
 
 int64_t monitor_mmu_flush_all(struct monitor_call *c, uint64_t vcpus)
 {
 	if (!vcpus_exist(c->v, vcpus))
 		return -PVN_ERANGE;
-	flush_self(c->v);
+	flush(c->v, vcpus, 0, FLUSH_PAGES_MAX + 1);
 	return 0;
 }
 
@@ -128,7 +211,7 @@ int64_t monitor_mmu_flush_page(struct monitor_call *c, uint64_t page, uint64_t v
 		return -PVN_EINVAL;
 	if (!vcpus_exist(c->v, vcpus))
 		return -PVN_ERANGE;
-	arch_invlpg(page);
+	flush(c->v, vcpus, page, 1);
 	return 0;
 }
 
@@ -149,11 +232,6 @@ int64_t monitor_mmu_flush_range(struct monitor_call *c, uint64_t start, uint64_t
 		return -PVN_EINVAL;
 	if (!vcpus_exist(c->v, vcpus))
 		return -PVN_ERANGE;
-	if (pages > FLUSH_PAGES_MAX) {
-		flush_self(c->v);
-		return 0;
-	}
-	for (uint64_t i = 0; i < pages; i++)
-		arch_invlpg(start + i * PAGE_BYTES);
+	flush(c->v, vcpus, start, pages);
 	return 0;
 }

@@ -28,6 +28,7 @@
 #define VECTOR_GP 13
 #define VECTOR_PF 14
 #define VECTOR_MC 18
+#define VECTOR_POKE 31	     /* from another vCPU: look at what it has asked for. No exception has it, nor a guest */
 #define VECTOR_INTERRUPTS 32 /* from here on */
 /* In regs->vector: out of user mode, and CR3 and GS are the kernel's already. */
 #define VECTOR_FROM_USER (1ull << 32)
@@ -56,8 +57,9 @@ struct monitor_trap {
 	uint64_t flags;	  /* PVN_TRAP_* */
 };
 
-/* One a guest. */
+/* One a guest. Lists of vCPUs are complete before the first one starts. */
 struct monitor_vm {
+	uint32_t ready;	   /* the other vCPUs may start */
 	uint32_t usable;   /* bits of feature word 0 whose families answer */
 	uint32_t accepted; /* core.accept_features has succeeded */
 	uint32_t nr_vcpus;
@@ -93,6 +95,14 @@ struct monitor_call {
 #define SLOW_WAITING 0x2 /* interrupts wait */
 #define SLOW_NO_USER 0x4 /* there is no user table */
 
+#define VCPU_NEW 0  /* it has no context */
+#define VCPU_DOWN 1
+#define VCPU_UP 2
+
+/*
+ * What other vCPUs write here is under "others"; everything else is the vCPU's own, or whoever's has mmu.lock while it
+ * rests.
+ */
 struct monitor_vcpu {
 	struct monitor_shared shared;
 	struct monitor_vcpu *self;
@@ -109,6 +119,15 @@ struct monitor_vcpu {
 	uint64_t syscall_entry;	   /* 0: none */
 	uint64_t waiting[4];	   /* interrupts, by vector */
 	uint64_t dr6;
+	uint32_t away;		   /* it uses no translation of the guest's before vcpu_back() */
+	uint32_t resting;	   /* it is down, in the start's address space */
+	bool fresh;		   /* `context` has not been entered yet */
+	bool no_clock;		   /* KVM has none */
+	struct pvn_vcpu_context context;
+	/* Others: */
+	uint64_t kicked[4];	   /* interrupts, by vector: the vCPU that sets a bit pokes */
+	uint32_t flush_asked;
+	uint32_t state;		   /* VCPU_*: what it is to be; under mmu.lock */
 	uint32_t acknowledged;	   /* writer: KVM sets bit 0, the monitor clears it */
 	struct mmu_vcpu mmu;
 	struct pvn_vcpu_info own_info;
@@ -152,8 +171,36 @@ void interrupt_start(struct monitor_vcpu *v);
 void interrupt_note(struct monitor_vcpu *v, unsigned int vector);
 /* The highest that waits, which then does no more; -1: none. */
 int interrupt_next(struct monitor_vcpu *v);
-/* The virtual flag on, and asleep until an interrupt waits. */
+/* Asleep until an interrupt waits; for good, with the virtual flag off: only vcpu.create gets it out of that. */
 void interrupt_wait(struct monitor_vcpu *v);
+/* Make one wait on a vCPU, this one or another. */
+void interrupt_send(struct monitor_vcpu *to, unsigned int vector);
+/* VECTOR_POKE has come: do what others have asked for; only rest is left to the caller. */
+void interrupt_poked(struct monitor_vcpu *v);
+/* `pending` and SLOW_WAITING as they are to be. */
+void interrupt_pending_update(struct monitor_vcpu *v);
+
+/* vcpu.c: vCPUs among each other. What a vCPU must have been asked to do is done in these, and when it is poked. */
+/* From here to vcpu_back() nobody waits for it to flush: it does that then. */
+void vcpu_away(struct monitor_vcpu *v);
+void vcpu_back(struct monitor_vcpu *v);
+/* While it waits for another one. */
+void vcpu_answer(struct monitor_vcpu *v);
+/* Not up any more? Then it sleeps here until it is. */
+void vcpu_rest(struct monitor_vcpu *v);
+/* Wait, with mmu.lock held, until another one that is down rests. It may be up again at return. */
+void vcpu_wait_rest(struct monitor_vcpu *v, struct monitor_vcpu *other);
+struct monitor_vcpu *vcpu_find(const struct monitor_vm *vm, uint32_t vcpu);
+/* It has been left a note: let it look. */
+void vcpu_poke(const struct monitor_vcpu *to);
+bool vcpu_is_up(const struct monitor_vcpu *v);
+/* A bit for each that there is. */
+static inline uint64_t vcpus_all(const struct monitor_vm *vm)
+{
+	return ~0ull >> (MONITOR_VCPUS_MAX - vm->nr_vcpus);
+}
+/* KVM writes the clock to the vCPU's page: from now on, or no more. 0, or -1: KVM has no clock. */
+int vcpu_clock(struct monitor_vcpu *v, bool on);
 
 /* emulate.c: true when the instruction at rip was emulated, counted and stepped over. */
 bool emulate(struct monitor_vcpu *v, struct monitor_regs *regs);

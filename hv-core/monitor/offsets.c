@@ -9,6 +9,7 @@
 void offsets(void);
 void offsets(void)
 {
+	DEFINE(VECTOR_POKE, VECTOR_POKE);
 	DEFINE(V_SELF, offsetof(struct monitor_vcpu, self));
 	DEFINE(V_REGS, offsetof(struct monitor_vcpu, regs));
 	DEFINE(V_USER, offsetof(struct monitor_vcpu, user));

@@ -95,6 +95,12 @@ void trap_from_guest(struct monitor_vcpu *v, struct monitor_regs *regs)
 
 	if (v->user)
 		mode_to_kernel(v);
+	if (vector == VECTOR_POKE) {
+		interrupt_poked(v);
+		vcpu_rest(v);
+		trap_resume(v, user);
+		return;
+	}
 	/* A vector that INT n may raise is no interrupt's. */
 	if (vector >= VECTOR_INTERRUPTS && !(v->vm->trap[vector].flags & PVN_TRAP_FROM_USER)) {
 		interrupt_note(v, vector);

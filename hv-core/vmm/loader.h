@@ -36,6 +36,8 @@ struct boot_state {
 	struct boot_segment cs, ds;
 	uint64_t gdt_base;
 	uint16_t gdt_limit;
+	bool every_vcpu; /* all start so, in pv mode; else the first one, and the others by INIT and SIPI */
+	uint64_t rdi_step; /* what each has more in rdi than the one before */
 };
 
 struct boot_request {

@@ -198,8 +198,6 @@ static int check_pv(const struct run_options *opt, char *err, unsigned int errle
 	for (i = 0; i < opt->nr_nets; i++)
 		if (opt->net[i].kind == DEVICE_EMULATED)
 			what = "if=e1000: pv mode has no PCI bus for emulated devices (if=pv works)";
-	if (opt->cpus != 1)
-		what = "--cpus: there is one vCPU in pv mode so far";
 	if (!what)
 		return 0;
 	snprintf(err, errlen, "--mode pv with %s: leave it out, or use --mode hvm", what);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* pv mode's monitor: its memory, its image, the state in which its first vCPU starts. */
+/* pv mode's monitor: its memory, its image, the state in which its vCPUs start. */
 
 #include "pv_monitor.h"
 
@@ -152,6 +152,12 @@ int pv_monitor_create(struct vm *vm, char *err, unsigned int errlen)
 #ifdef PR_SET_VMA
 	prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, mon->host, mon->bytes, "monitor-memory");
 #endif
+	vm->m.gmem.holds = calloc(mon->chunks, sizeof(*vm->m.gmem.holds));
+	if (!vm->m.gmem.holds) {
+		snprintf(err, errlen, "no memory for the monitor");
+		ret = -ENOMEM;
+		goto unmap;
+	}
 	mon->tables.host = mon->host;
 	mon->tables.gpa = mon->gpa;
 	mon->tables.bytes = mon->bytes;
@@ -159,10 +165,13 @@ int pv_monitor_create(struct vm *vm, char *err, unsigned int errlen)
 	if (ret) {
 		snprintf(err, errlen, "KVM refused the monitor's memory at %#llx: %s", (unsigned long long)mon->gpa,
 			 strerror(-ret));
-		goto unmap;
+		goto free_holds;
 	}
 	vm->monitor = mon;
 	return 0;
+free_holds:
+	free(vm->m.gmem.holds);
+	vm->m.gmem.holds = NULL;
 unmap:
 	munmap(mon->host, mon->bytes);
 free_monitor:
@@ -175,6 +184,8 @@ void pv_monitor_destroy(struct vm *vm)
 	if (!vm->monitor)
 		return;
 	vm->m.gmem.closed = NULL;
+	free(vm->m.gmem.holds);
+	vm->m.gmem.holds = NULL;
 	munmap(vm->monitor->host, vm->monitor->bytes);
 	free(vm->monitor);
 	vm->monitor = NULL;
@@ -206,6 +217,41 @@ const struct monitor_shared *pv_monitor_shared(const struct vm *vm, unsigned int
 	return (const struct monitor_shared *)area(vm, vcpu);
 }
 
+static void add_emulated(struct monitor_counters *sum, const struct monitor_emulated *add)
+{
+	for (unsigned int i = 0; i < MONITOR_EMULATED_MAX; i++) {
+		struct monitor_emulated *e = &sum->emulated[i];
+
+		if (e->count && (e->rip != add->rip || e->what != add->what))
+			continue;
+		*e = (struct monitor_emulated){ .rip = add->rip, .what = add->what, .count = e->count + add->count };
+		return;
+	}
+	sum->emulated_elsewhere += add->count;
+}
+
+void pv_monitor_counters(const struct vm *vm, struct monitor_counters *sum)
+{
+	memset(sum, 0, sizeof(*sum));
+	for (unsigned int v = 0; v < vm->m.nr_vcpus; v++) {
+		const struct monitor_counters *c = &pv_monitor_shared(vm, v)->counters;
+
+		for (unsigned int i = 0; i < MONITOR_CALLS; i++)
+			sum->calls[i] += c->calls[i];
+		for (unsigned int i = 0; i < MONITOR_EXCEPTIONS; i++)
+			sum->delivered[i] += c->delivered[i];
+		sum->forwarded += c->forwarded;
+		sum->syscalls += c->syscalls;
+		sum->interrupts += c->interrupts;
+		sum->interrupts_dropped += c->interrupts_dropped;
+		sum->pokes += c->pokes;
+		sum->emulated_elsewhere += c->emulated_elsewhere;
+		for (unsigned int i = 0; i < MONITOR_EMULATED_MAX; i++)
+			if (c->emulated[i].count)
+				add_emulated(sum, &c->emulated[i]);
+	}
+}
+
 static int make_tables(struct vm *vm, const struct monitor_image *header, const struct pv_kernel *kernel, char *err,
 		       unsigned int errlen)
 {
@@ -228,12 +274,13 @@ static int make_tables(struct vm *vm, const struct monitor_image *header, const 
 	return ret;
 }
 
-static void fill_boot(struct vm *vm, const struct pv_kernel *kernel, struct monitor_boot *boot)
+static void fill_boot(struct vm *vm, unsigned int vcpu, const struct pv_kernel *kernel, struct monitor_boot *boot)
 {
 	const struct pv_monitor *mon = vm->monitor;
 	const struct gmem *gm = &vm->m.gmem;
 
-	boot->vcpu = 0;
+	boot->vcpu = vcpu;
+	boot->nr_vcpus = vm->m.nr_vcpus;
 	boot->flags = vm->opt->pv_trusted ? MONITOR_BOOT_TRUSTED : 0;
 	boot->memory = mon->gpa;
 	boot->top = mon->gpa + mon->tables.top;
@@ -262,10 +309,13 @@ int pv_monitor_load(struct vm *vm, const struct pv_kernel *kernel, struct boot_s
 		return ret;
 	/* From here on no device and no call reaches what the guest has made a table. */
 	vm->m.gmem.closed = (const uint16_t *)(vm->monitor->host + vm->monitor->directory);
-	fill_boot(vm, kernel, &((struct monitor_shared *)area(vm, 0))->boot);
+	for (unsigned int i = 0; i < vm->m.nr_vcpus; i++)
+		fill_boot(vm, i, kernel, &((struct monitor_shared *)area(vm, i))->boot);
 	*boot = (struct boot_state){
 		.rip = header.entry,
 		.rdi = MONITOR_VA + vm->monitor->areas,
+		.every_vcpu = true,
+		.rdi_step = MONITOR_AREA_BYTES,
 		.cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG,
 		.cr3 = vm->monitor->gpa + vm->monitor->tables.top,
 		.cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT,

@@ -44,16 +44,16 @@ static void set_segment(struct kvm_segment *seg, const struct boot_segment *from
 	seg->db = !seg->l;
 }
 
-/* The first vCPU starts where the loader says; the others are started by it, by INIT and SIPI. */
 static int vcpu_set_boot_registers(struct vcpu *vcpu, const struct boot_state *boot)
 {
 	struct kvm_regs regs = {
 		.rflags = 2,
 		.rip = boot->rip,
-		.rdi = boot->rdi,
+		.rdi = boot->rdi + vcpu->index * boot->rdi_step,
 		.rsi = boot->rsi,
 		.rbx = boot->rbx,
 	};
+	struct kvm_mp_state runs = { KVM_MP_STATE_RUNNABLE };
 	struct kvm_segment data;
 	struct kvm_sregs sregs;
 
@@ -75,7 +75,8 @@ static int vcpu_set_boot_registers(struct vcpu *vcpu, const struct boot_state *b
 	sregs.tr.present = 1;
 	sregs.tr.limit = 0x67;
 	sregs.tr.s = 0;
-	if (ioctl(vcpu->fd, KVM_SET_SREGS, &sregs) < 0 || ioctl(vcpu->fd, KVM_SET_REGS, &regs) < 0)
+	if (ioctl(vcpu->fd, KVM_SET_SREGS, &sregs) < 0 || ioctl(vcpu->fd, KVM_SET_REGS, &regs) < 0 ||
+	    ioctl(vcpu->fd, KVM_SET_MP_STATE, &runs) < 0)
 		return -errno;
 	return 0;
 }
@@ -159,10 +160,13 @@ int vcpu_create_all(struct vm *vm, const struct boot_state *boot, char *err, uns
 		vcpu_set_mtrr(vm->vcpu[i]);
 		vcpu_set_machine_checks(vm->vcpu[i]);
 	}
-	ret = vcpu_set_boot_registers(vm->vcpu[0], boot);
-	if (ret) {
-		snprintf(err, errlen, "KVM refused the first vCPU's registers: %s", strerror(-ret));
-		goto destroy;
+	/* Without every_vcpu the others wait for INIT and SIPI. */
+	for (i = 0; i < (boot->every_vcpu ? vm->m.nr_vcpus : 1); i++) {
+		ret = vcpu_set_boot_registers(vm->vcpu[i], boot);
+		if (ret) {
+			snprintf(err, errlen, "KVM refused the registers of vCPU %u: %s", i, strerror(-ret));
+			goto destroy;
+		}
 	}
 	return 0;
 destroy:

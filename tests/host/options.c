@@ -237,6 +237,8 @@ TEST(modes)
 
 	ASSERT_EQ(0, parse(&opt, "--kernel k --mode hvm --cpus 2"));
 	EXPECT_FALSE(opt.pv);
+	ASSERT_EQ(0, parse(&opt, "--kernel k --mode pv --cpus 2"));
+	EXPECT_EQ(2u, opt.cpus);
 	ASSERT_EQ(0, parse(&opt, "--kernel k --mode pv"));
 	ASSERT_EQ(0, parse(&opt, "--kernel k --mode pv --disk file=null --net user --console pv"));
 	EXPECT_TRUE(opt.pv);
@@ -284,7 +286,7 @@ TEST(lines_refused)
 		{ "--kernel k --cpus two", "1 to 8" },
 		{ "--kernel k --cpus -1", "1 to 8" },
 		{ "--kernel k --mode xen", "hvm or pv" },
-		{ "--kernel k --mode pv --cpus 2", "one vCPU" },
+		{ "--kernel k --mode pv --cpus 9", "1 to 8" },
 		{ "--kernel k --disk file=null,if=ide --mode pv", "no PCI" },
 		{ "--kernel k --disk file=null,if=ide --disk file=null --mode pv", "no PCI" },
 		{ "--mode pv --kernel k --net user,if=e1000", "no PCI" },

@@ -57,13 +57,13 @@ TEST_F(calls, unknown_numbers)
 /* Calls of pv mode that nobody serves yet. */
 static bool not_served(uint64_t nr)
 {
-	static const uint64_t list[] = { PVN_HC_CPU_LDT_LOAD, PVN_HC_CPU_CONTROL_READ, PVN_HC_CPU_CONTROL_WRITE, PVN_HC_CPU_MSR_READ,
+	static const uint64_t list[] = { PVN_HC_VCPU_NMI, PVN_HC_CPU_LDT_LOAD, PVN_HC_CPU_CONTROL_READ, PVN_HC_CPU_CONTROL_WRITE, PVN_HC_CPU_MSR_READ,
 					 PVN_HC_CPU_MSR_WRITE, PVN_HC_CPU_DEBUG_WRITE, PVN_HC_CPU_IO_PRIVILEGE, PVN_HC_MMU_POKE_SPACE };
 
 	for (unsigned int i = 0; i < sizeof(list) / sizeof(list[0]); i++)
 		if (list[i] == nr)
 			return true;
-	return PVN_HC_FAMILY(nr) == PVN_HC_FAMILY_VCPU && nr != PVN_HC_VCPU_INFO_REGISTER;
+	return false;
 }
 
 /* Which calls leave for the VMM, by the table's own words. */

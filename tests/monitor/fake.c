@@ -18,6 +18,7 @@ void fake_init(void)
 	fake.v.regs = &fake.regs;
 	fake.v.ram = fake.ram;
 	fake.v.info = &fake.v.own_info;
+	fake.v.state = VCPU_UP;
 	fake.vm.vcpu[fake.vm.nr_vcpus++] = &fake.v;
 	fake.vm.mmu.clock = fake.v.mmu.flushed = 1;
 	fake.v.call = (struct monitor_call){ .v = &fake.v, .args = &fake.regs.rdi };
@@ -133,6 +134,21 @@ void arch_apic_write(unsigned int reg, uint32_t value)
 	fake.eois += reg == 0xb0;
 }
 
+void arch_poke(unsigned int vcpu)
+{
+	fake.pokes[vcpu]++;
+}
+
+struct monitor_vcpu *arch_self(void)
+{
+	return &fake.v;
+}
+
+void arch_return(struct monitor_vcpu *v)
+{
+	longjmp(fake.stopped, 2);
+}
+
 void arch_gate_open(unsigned int vector, bool open)
 {
 	fake.open_gates[vector / 64] &= ~(1ull << vector % 64);
@@ -183,11 +199,6 @@ void arch_out(uint16_t port, unsigned int bytes, uint32_t value)
 	fake.outs++;
 	fake.port = port;
 	fake.port_value = value;
-}
-
-void arch_halt(void)
-{
-	fake.halts++;
 }
 
 int64_t arch_vmm_call(uint64_t nr, const uint64_t *args)

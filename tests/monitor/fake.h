@@ -20,7 +20,7 @@ struct fake {
 	struct monitor_vm vm;
 	struct monitor_regs regs;
 	uint8_t *ram; /* exactly FAKE_RAM bytes, for the address sanitizer */
-	jmp_buf stopped; /* where arch_vmm_stop() goes */
+	jmp_buf stopped; /* where arch_vmm_stop() goes, and arch_return() with 2 */
 	uint64_t cr2, fs_base, gs_base;
 	uint64_t cr3, page;
 	unsigned int flushes, pages; /* writes of CR3, INVLPGs */
@@ -28,8 +28,9 @@ struct fake {
 	/* What reached the VMM. */
 	uint64_t vmm_nr, vmm_args[PVN_HYPERCALL_ARGS];
 	int64_t vmm_result;
-	unsigned int vmm_calls, halts, outs;
+	unsigned int vmm_calls, outs;
 	unsigned int sleeps, eois, wakes_with; /* the vector that ends a sleep; 0: none, and the guest is stopped */
+	unsigned int pokes[MONITOR_VCPUS_MAX];
 	uint32_t apic[0x40]; /* registers by offset / 16, as last written */
 	uint64_t open_gates[4], clock_msr, eoi_msr;
 	bool no_clock;

@@ -145,9 +145,10 @@ struct pvn_vcpu_context {
 	pvn_u64 rsp;
 	pvn_u64 rdi;		/* handed to the entry */
 	pvn_u64 kernel_table;	/* guest-physical address of the top-level table for kernel mode */
-	pvn_u64 user_table;	/* the same for user mode */
-	pvn_u64 gs_base;
-	pvn_u64 reserved[2];	/* zero */
+	pvn_u64 user_table;	/* the same for user mode; 0: none */
+	pvn_u64 gs_base;	/* of kernel mode */
+	pvn_u64 fs_base;
+	pvn_u64 reserved;	/* zero */
 };
 PVN_ASSERT_SIZE(struct pvn_vcpu_context, 64);
 PVN_ASSERT_OFFSET(struct pvn_vcpu_context, rip, 0);
@@ -156,7 +157,8 @@ PVN_ASSERT_OFFSET(struct pvn_vcpu_context, rdi, 16);
 PVN_ASSERT_OFFSET(struct pvn_vcpu_context, kernel_table, 24);
 PVN_ASSERT_OFFSET(struct pvn_vcpu_context, user_table, 32);
 PVN_ASSERT_OFFSET(struct pvn_vcpu_context, gs_base, 40);
-PVN_ASSERT_OFFSET(struct pvn_vcpu_context, reserved, 48);
+PVN_ASSERT_OFFSET(struct pvn_vcpu_context, fs_base, 48);
+PVN_ASSERT_OFFSET(struct pvn_vcpu_context, reserved, 56);
 
 #endif /* __ASSEMBLER__ */
 #endif /* PARAVANE_HYPERCALL_PV_H */

@@ -31,6 +31,13 @@ void pv_upcall(void)
 		pv_interrupts++;
 }
 
+void pv_events_seen(unsigned int vcpu, uint32_t seen)
+{
+	__atomic_exchange_n(&page.vcpu[vcpu].upcall_pending, 0, __ATOMIC_SEQ_CST);
+	__atomic_exchange_n(&page.vcpu[vcpu].selector, 0, __ATOMIC_SEQ_CST);
+	__atomic_fetch_and(&page.pending[seen / 64], ~(1ull << seen % 64), __ATOMIC_SEQ_CST);
+}
+
 uint64_t pv_now(void)
 {
 	const struct pvn_clock *c = &pv_info->clock;

@@ -68,6 +68,11 @@ static void test_zone(void)
 	pv_equal(-PVN_EBUSY, pvn_mmu_zone_add(pv_gpa(info_page) & ~(ZONE_BYTES - 1), ZONE_BYTES),
 		 "the kernel's own memory can't become zone");
 	pv_equal(-PVN_EFAULT, pvn_mmu_zone_add(0xc0000000, ZONE_BYTES), "nor can what is no RAM");
+	pv_equal(0, pvn_event_page_register(ZONE + ZONE_BYTES - 4096), "a page of events in what is to be zone");
+	pv_equal(-PVN_EBUSY, pvn_mmu_zone_add(ZONE, ZONE_BYTES), "what the VMM shares can't become zone");
+	*direct(ZONE) = 0x5b;
+	pv_equal(0x5b, (int64_t)*direct(ZONE), "and stays the guest's");
+	pv_equal(0, pvn_event_page_unregister(), "until the VMM has let go");
 	pv_equal(0, pvn_mmu_zone_add(ZONE, ZONE_BYTES), "mmu.zone_add");
 	PV_TRY("movq %0, (%1)", : : "a"(1ull), "b"(direct(ZONE)) : "r11", "memory");
 	pv_expect(before, 14, "the zone cannot be written in the direct map");
@@ -245,6 +250,17 @@ void pv_mmu_suite(void)
 int64_t pv_mmu_switch(bool user)
 {
 	return pvn_mmu_space_switch(K4, user ? U4 : 0, 0);
+}
+
+void pv_mmu_tops(uint64_t *kernel, uint64_t *user)
+{
+	*kernel = K4;
+	*user = U4;
+}
+
+int64_t pv_mmu_map(unsigned int index, uint64_t value)
+{
+	return set(U1, index, value);
 }
 
 void pv_mmu_spaces(bool by_hand)

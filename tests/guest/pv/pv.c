@@ -114,6 +114,8 @@ void pv_power_off(void)
 
 void pv_trap(struct pv_frame *frame)
 {
+	if (pv_smp_trap(frame))
+		return;
 	if (frame->vector >= 32) {
 		pv_trapped_interrupt.frame = *frame;
 		pv_trapped_interrupt.interrupts_on = pv_info && pv_info->interrupts_on;

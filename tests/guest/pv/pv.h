@@ -92,6 +92,9 @@ void pv_mmu_benches(void);
 #define PV_USER_EDGE_DIRECT (PVN_PV_DIRECT_MAP + 0x2003000)
 void pv_mmu_spaces(bool trusted);
 int64_t pv_mmu_switch(bool user);
+/* Its top-level tables; the entry of PV_USER_TEXT + index * 4096 in it. */
+void pv_mmu_tops(uint64_t *kernel, uint64_t *user);
+int64_t pv_mmu_map(unsigned int index, uint64_t value);
 void pv_mmu_trusted(void);
 void pv_mmu_break(void);
 /* user.c */
@@ -105,7 +108,12 @@ void pv_user_start(void);
 unsigned int pv_user_null(uint64_t calls);
 /* stress.c */
 void pv_stress_suite(void);
+/* smp.c, smp_suite.c */
+bool pv_smp_trap(struct pv_frame *frame);
+void pv_smp_suite(bool trusted);
 /* events.c */
+/* What is pending of a port has been seen by the vCPU that it is bound to. */
+void pv_events_seen(unsigned int vcpu, uint32_t port);
 extern unsigned int pv_interrupts;
 void pv_events_suite(void);
 int64_t pv_events_start(void);

@@ -591,6 +591,10 @@ static void end(const char *line)
 		pv_user_suite(is(line, "user-trusted"));
 		plan();
 	}
+	if (is(line, "smp") || is(line, "smp-trusted")) {
+		pv_smp_suite(is(line, "smp-trusted"));
+		plan();
+	}
 	if (is(line, "stress")) {
 		pv_stress_suite();
 		plan();
