@@ -67,7 +67,7 @@ def check_call(family, call, errors):
         if not isinstance(call[field], str) or not call[field].strip():
             fail(where, f"the field '{field}' is empty")
     for field in call:
-        if field not in CALL_FIELDS + ["multicall", "monitor"]:
+        if field not in CALL_FIELDS + ["multicall", "monitor", "vmm"]:
             fail(where, f"unknown field '{field}'")
     if not re.fullmatch(r"[a-z][a-z0-9_]*", call["name"]):
         fail(where, "the name is not a C name in lower case")
@@ -81,6 +81,8 @@ def check_call(family, call, errors):
         fail(where, f"modes must name some of {', '.join(MODES)}")
     if call.get("monitor") and "pv" not in call["modes"]:
         fail(where, "the monitor serves calls of pv mode only")
+    if call.get("vmm") and ("hvm" in call["modes"] or not call.get("monitor")):
+        fail(where, "'vmm' is for a call of the monitor's in which the VMM has a part")
     if len(call["args"]) > len(REGISTERS):
         fail(where, f"more than {len(REGISTERS)} arguments")
     for arg in call["args"]:
@@ -129,6 +131,7 @@ def load(path):
             call["number"] = family["number"] << 8 | call["index"]
             call["symbol"] = f"{family['name']}_{call['name']}"
             call["hvm"] = "hvm" in call["modes"]
+            call["vmm"] = call["hvm"] or call.get("vmm", False)
             call["monitor"] = call.get("monitor", False)
         family["call"].sort(key=lambda call: call["index"])
     table["family"].sort(key=lambda family: family["number"])
@@ -209,8 +212,8 @@ def make_dispatch(table):
     """Typed prototypes, an unpacking function a call, and the table by family and index."""
     out = ["/* SPDX-License-Identifier: GPL-2.0-only */",
            "/* Made by abi/generate.py from abi/hypercalls.toml: change that, not this. */\n/* Prototypes for the families' files; the rest for hypercall.c. */\n"]
-    hvm = [call for call in all_calls(table) if call["hvm"]]
-    for call in hvm:
+    own = [call for call in all_calls(table) if call["vmm"]]
+    for call in own:
         params = "".join(f", {HOST_TYPE[arg[1]]} {arg[0]}" for arg in call["args"])
         out.append(wrap(f"int64_t hypercall_{call['symbol']}(struct hypercalls *h, "
                         f"const struct hypercall_frame *f{params});"))
@@ -218,7 +221,7 @@ def make_dispatch(table):
     out.append("\n/* Families that answer before the guest has accepted any feature. */")
     out.append(f"#define HYPERCALL_EARLY_WORD0 ({' | '.join(early)})")
     out.append("\n#ifndef HYPERCALL_TABLE_PROTOTYPES\n")
-    for call in hvm:
+    for call in own:
         passed = ""
         for i, arg in enumerate(call["args"]):
             value = f"f->args[{i}]"
@@ -235,7 +238,7 @@ def make_dispatch(table):
         out.append(f"static const struct hypercall_entry family_{family['name']}[] = {{")
         for call in family["call"]:
             narrow = ((1 << len(call["args"])) - 1) & ~wide_mask(call)
-            function = f"call_{call['symbol']}" if call["hvm"] else "NULL"
+            function = f"call_{call['symbol']}" if call["vmm"] else "NULL"
             major, minor = call["since"].split(".")
             out.append(f"\t[{call['index']}] = {{ .call = {function}, .name = \"{family['name']}.{call['name']}\",\n"
                        f"\t\t.since = {major} << 16 | {minor}, .nr_args = {len(call['args'])}, "

@@ -126,12 +126,6 @@ void arch_out(uint16_t port, unsigned int bytes, uint32_t value)
 		__asm__ __volatile__("outl %0, %1" : : "a"(value), "d"(port));
 }
 
-void arch_halt(void)
-{
-	for (;;)
-		__asm__ __volatile__("hlt");
-}
-
 void arch_vmm_stop(void)
 {
 	for (;;)

@@ -23,14 +23,12 @@ void arch_write_cr3(uint64_t top);
 void arch_invlpg(uint64_t va);
 uint32_t arch_in(uint16_t port, unsigned int bytes);
 void arch_out(uint16_t port, unsigned int bytes, uint32_t value);
-/* Sleep without waking: real interrupts are off. */
-void arch_halt(void);
 /* Sleep until an interrupt has been noted (interrupt_note()). Real interrupts are on meanwhile, and nowhere else. */
 void arch_sleep(void);
 /* This vCPU's local APIC, by the offset of a register. */
 uint32_t arch_apic_read(unsigned int reg);
 void arch_apic_write(unsigned int reg, uint32_t value);
-/* Interrupt another vCPU with VECTOR_POKE; or this one, when it is back at level 3. */
+/* Interrupt a vCPU with VECTOR_POKE, this one when it is back at level 3. */
 void arch_poke(unsigned int vcpu);
 /* To level 3 with all of v->regs, whatever the stack is in the middle of. */
 void arch_return(struct monitor_vcpu *v) __attribute__((noreturn));

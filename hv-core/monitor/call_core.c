@@ -26,8 +26,10 @@ int64_t monitor_core_accept_features(struct monitor_call *c, uint32_t version, u
 	if (!ret) {
 		c->v->vm->usable = word0;
 		c->v->vm->accepted = 1;
+		mode_slow_update(c->v);
 		for (unsigned int i = 0; i < c->v->vm->nr_vcpus; i++)
-			mode_slow_update(c->v->vm->vcpu[i]);
+			if (c->v->vm->vcpu[i] != c->v)
+				vcpu_poke(c->v->vm->vcpu[i]);
 	}
 	return ret;
 }

@@ -68,7 +68,7 @@ int64_t monitor_vcpu_up(struct monitor_call *c, uint32_t vcpu)
 		__atomic_store_n(&to->state, VCPU_UP, __ATOMIC_SEQ_CST);
 	mmu_unlock(&c->v->vm->mmu);
 	if (!ret)
-		arch_poke(vcpu);
+		vcpu_poke(to);
 	return ret;
 }
 
@@ -97,7 +97,7 @@ int64_t monitor_vcpu_down(struct monitor_call *c, uint32_t vcpu)
 	mmu_lock(&v->vm->mmu);
 	ret = down(to);
 	if (!ret && to != v) {
-		arch_poke(vcpu);
+		vcpu_poke(to);
 		vcpu_wait_rest(v, to);
 	}
 	mmu_unlock(&v->vm->mmu);

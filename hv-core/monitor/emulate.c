@@ -113,22 +113,13 @@ static void port_access(struct monitor_regs *regs, const struct decoded *d)
 	regs->rax = keep | ((served ? arch_in(port, d->bytes) : ~0ull) & mask);
 }
 
-/* With the virtual flag off nothing ends the sleep, as on hardware. */
-static void halt(struct monitor_vcpu *v)
-{
-	if (guest_interrupts_on(v))
-		interrupt_wait(v);
-	else
-		arch_halt();
-}
-
 static bool act(struct monitor_vcpu *v, struct monitor_regs *regs, const struct decoded *d)
 {
 	uint64_t value;
 
 	switch (d->what) {
 	case MONITOR_EMULATED_HLT:
-		halt(v);
+		interrupt_wait(v);
 		return true;
 	case MONITOR_EMULATED_CLI:
 	case MONITOR_EMULATED_STI:
@@ -158,7 +149,7 @@ static unsigned int sleep_after(struct monitor_vcpu *v, uint64_t next, const uin
 {
 	if (code[0] != OPCODE_HLT || !guest_canonical(next + 1))
 		return 0;
-	halt(v);
+	interrupt_wait(v);
 	count(v, next, MONITOR_EMULATED_HLT);
 	return 1;
 }

@@ -145,6 +145,7 @@ struct monitor_counters {
 	pvn_u64 forwarded;    /* those that the VMM served */
 	pvn_u64 syscalls;     /* of user mode, handed to the guest's kernel */
 	pvn_u64 interrupts, interrupts_dropped; /* delivered; without a handler */
+	pvn_u64 pokes;	      /* sent to other vCPUs, for a flush, a kick, or to go up or down */
 	pvn_u64 delivered[MONITOR_EXCEPTIONS]; /* exceptions, by vector */
 	struct monitor_emulated emulated[MONITOR_EMULATED_MAX];
 	pvn_u64 emulated_elsewhere; /* when the table is full */

@@ -90,13 +90,14 @@ void interrupt_send(struct monitor_vcpu *to, unsigned int vector)
 	uint64_t bit = 1ull << vector % 64;
 
 	if (!(__atomic_fetch_or(&to->kicked[vector / 64], bit, __ATOMIC_SEQ_CST) & bit))
-		arch_poke(to->shared.boot.vcpu);
+		vcpu_poke(to);
 }
 
 /* Acknowledged first: what comes after a look pokes again. */
 void interrupt_poked(struct monitor_vcpu *v)
 {
 	acknowledge(v);
+	interrupt_pending_update(v); /* another vCPU may have accepted features */
 	for (unsigned int word = 0; word < 4; word++)
 		if (__atomic_load_n(&v->kicked[word], __ATOMIC_SEQ_CST))
 			keep(v, word, __atomic_exchange_n(&v->kicked[word], 0, __ATOMIC_SEQ_CST));
@@ -123,9 +124,10 @@ int interrupt_next(struct monitor_vcpu *v)
 
 void interrupt_wait(struct monitor_vcpu *v)
 {
-	guest_interrupts_set(v, true);
+	bool on = guest_interrupts_on(v);
+
 	vcpu_away(v);
-	while (!interrupt_waits(v)) {
+	while (!on || !interrupt_waits(v)) {
 		arch_sleep();
 		if (!vcpu_is_up(v)) {
 			vcpu_rest(v);
@@ -153,6 +155,7 @@ int64_t monitor_cpu_interrupt_take(struct monitor_call *c)
 
 int64_t monitor_sched_block(struct monitor_call *c)
 {
+	guest_interrupts_set(c->v, true);
 	interrupt_wait(c->v);
 	return return_to_caller(c->v);
 }

@@ -148,8 +148,9 @@ static void chunk_remove(struct mmu *mmu, uint64_t chunk)
 	*start_direct(mmu, chunk << CHUNK_SHIFT) |= PTE_WRITE;
 }
 
-static int zone_add(struct monitor_vcpu *v, uint64_t start, uint64_t bytes)
+static int zone_add(struct monitor_call *c, uint64_t start, uint64_t bytes)
 {
+	struct monitor_vcpu *v = c->v;
 	struct mmu *mmu = &v->vm->mmu;
 	uint64_t end = start + bytes;
 
@@ -163,6 +164,12 @@ static int zone_add(struct monitor_vcpu *v, uint64_t start, uint64_t bytes)
 		return -PVN_EBUSY;
 	for (uint64_t at = start; at < end; at += CHUNK_BYTES)
 		chunk_add(mmu, at >> CHUNK_SHIFT);
+	/* From here on the VMM takes up nothing there; what it has taken up before, it knows. */
+	if (hypercall_forward(c)) {
+		for (uint64_t at = start; at < end; at += CHUNK_BYTES)
+			chunk_remove(mmu, at >> CHUNK_SHIFT);
+		return -PVN_EBUSY;
+	}
 	/* What was writable may be cached so; not till that is over does the monitor trust what it writes there. */
 	mmu_flush_everyone(v);
 	__builtin_memset(v->ram + start, 0, bytes);
@@ -180,7 +187,7 @@ int64_t monitor_mmu_zone_add(struct monitor_call *c, uint64_t start, uint64_t by
 	if (c->v->vm->mmu.trusted)
 		return -PVN_ESTATE;
 	mmu_lock(&c->v->vm->mmu);
-	ret = zone_add(c->v, start, bytes);
+	ret = zone_add(c, start, bytes);
 	mmu_unlock(&c->v->vm->mmu);
 	return ret;
 }

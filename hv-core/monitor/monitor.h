@@ -171,7 +171,7 @@ void interrupt_start(struct monitor_vcpu *v);
 void interrupt_note(struct monitor_vcpu *v, unsigned int vector);
 /* The highest that waits, which then does no more; -1: none. */
 int interrupt_next(struct monitor_vcpu *v);
-/* The virtual flag on, and asleep until an interrupt waits. */
+/* Asleep until an interrupt waits; for good, with the virtual flag off: only vcpu.create gets it out of that. */
 void interrupt_wait(struct monitor_vcpu *v);
 /* Make one wait on a vCPU, this one or another. */
 void interrupt_send(struct monitor_vcpu *to, unsigned int vector);
@@ -184,13 +184,17 @@ void interrupt_pending_update(struct monitor_vcpu *v);
 /* From here to vcpu_back() nobody waits for it to flush: it does that then. */
 void vcpu_away(struct monitor_vcpu *v);
 void vcpu_back(struct monitor_vcpu *v);
-/* While it waits for another one. */
+/* Flush, if another one has asked for it. */
 void vcpu_answer(struct monitor_vcpu *v);
+/* One round of waiting for another one, which answers; `spins` is the caller's count of them. */
+void vcpu_relax(struct monitor_vcpu *v, unsigned int *spins);
 /* Not up any more? Then it sleeps here until it is. */
 void vcpu_rest(struct monitor_vcpu *v);
 /* Wait, with mmu.lock held, until another one that is down rests. It may be up again at return. */
 void vcpu_wait_rest(struct monitor_vcpu *v, struct monitor_vcpu *other);
 struct monitor_vcpu *vcpu_find(const struct monitor_vm *vm, uint32_t vcpu);
+/* It has been left a note: let it look. */
+void vcpu_poke(const struct monitor_vcpu *to);
 bool vcpu_is_up(const struct monitor_vcpu *v);
 /* A bit for each that there is. */
 static inline uint64_t vcpus_all(const struct monitor_vm *vm)

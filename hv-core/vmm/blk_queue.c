@@ -144,8 +144,19 @@ void blk_queue_destroy(struct blk_queue *q)
 	free(q);
 }
 
+/* iov[0] is whole again. */
+static void io_unskip(struct blk_io *io)
+{
+	if (!io->skipped)
+		return;
+	io->iov->iov_base = (char *)io->iov->iov_base - io->skipped;
+	io->iov->iov_len += io->skipped;
+	io->skipped = 0;
+}
+
 static void io_finish(struct blk_queue *q, struct blk_io *io, int result)
 {
+	io_unskip(io);
 	io->result = result;
 	list_append(&q->finished, io);
 }
@@ -188,6 +199,7 @@ void blk_queue_push(struct blk_queue *q, struct blk_io *io)
 
 	q->in_flight++;
 	io->moved = 0;
+	io->skipped = 0;
 	io->stage = BLK_STAGE_FIRST;
 	if (disk->cache == BLK_CACHE_UNSAFE)
 		io->fua = false;
@@ -282,9 +294,11 @@ static void io_advance(struct blk_io *io, uint64_t n)
 		if (n < io->iov->iov_len) {
 			io->iov->iov_base = (char *)io->iov->iov_base + n;
 			io->iov->iov_len -= n;
+			io->skipped += n;
 			return;
 		}
 		n -= io->iov->iov_len;
+		io_unskip(io);
 		io->iov++;
 		io->nr_iov--;
 	}

@@ -48,12 +48,13 @@ struct blk_io {
 	bool keep_allocated; /* with WRITE_ZEROES */
 	uint64_t offset;    /* bytes, a multiple of 512 */
 	uint64_t len;	    /* bytes, a multiple of 512; READ and WRITE: the sum over iov */
-	struct iovec *iov;  /* stays valid until done; blk_queue may advance it on short transfers */
+	struct iovec *iov;  /* stays valid until done; blk_queue advances the pointer, and has left the array as it was */
 	unsigned int nr_iov;
 	/* result: 0, or -errno. All of len was moved, or it is an error. Called from blk_queue_reap() or _submit(). */
 	void (*done)(struct blk_io *io, int result);
 	/* blk_queue's own */
 	uint64_t moved;
+	size_t skipped; /* of iov[0]: moved already, and left out of it */
 	struct blk_io *next;
 	int result;
 	uint8_t stage;

@@ -26,12 +26,12 @@ int64_t hypercall_console_read(struct hypercalls *h, const struct hypercall_fram
 	if (!bytes || bytes > sizeof(copy))
 		return -PVN_ERANGE;
 	/* Before anything is taken from the console: a bad address must not lose what was typed. */
-	out = gmem_ptr(&h->m->gmem, buffer, bytes);
+	out = gmem_ptr_held(&h->m->gmem, buffer, bytes);
 	if (!out)
 		return -PVN_EFAULT;
 	got = h->ops->console_read(h->opaque, copy, bytes);
-	if (got < 0)
-		return -PVN_EIO;
-	memcpy(out, copy, (size_t)got);
-	return got;
+	if (got > 0)
+		memcpy(out, copy, (size_t)got);
+	gmem_release(&h->m->gmem, out, bytes);
+	return got < 0 ? -PVN_EIO : got;
 }

@@ -57,20 +57,13 @@ int64_t hypercall_core_accept_features(struct hypercalls *h, const struct hyperc
 	return 0;
 }
 
-int64_t hypercall_core_multicall(struct hypercalls *h, const struct hypercall_frame *f, gpa_t list, uint32_t count,
-				 uint32_t flags)
+/* How many entries were done. */
+static uint32_t multicall(struct hypercalls *h, uint32_t vcpu, struct pvn_multicall_entry *shared, uint32_t count,
+			  bool stop_on_error)
 {
-	struct hypercall_frame each = { .vcpu = f->vcpu, .in_multicall = true };
-	struct pvn_multicall_entry *shared;
+	struct hypercall_frame each = { .vcpu = vcpu, .in_multicall = true };
 	uint32_t i;
 
-	if (!count || flags & ~PVN_MULTICALL_STOP_ON_ERROR || list.v % 8)
-		return -PVN_EINVAL;
-	if (count > PVN_MULTICALL_MAX)
-		return -PVN_ERANGE;
-	shared = gmem_ptr(&h->m->gmem, list, (uint64_t)count * PVN_MULTICALL_ENTRY_BYTES);
-	if (!shared)
-		return -PVN_EFAULT;
 	for (i = 0; i < count; i++) {
 		struct pvn_multicall_entry entry;
 		int64_t result;
@@ -82,11 +75,29 @@ int64_t hypercall_core_multicall(struct hypercalls *h, const struct hypercall_fr
 		memcpy(each.args, entry.args, sizeof(each.args));
 		result = entry.reserved ? -PVN_EINVAL : hypercall_handle(h->m, &each);
 		__atomic_store_n(&shared[i].result, result, __ATOMIC_RELAXED);
-		if (atomic_load_explicit(&h->stopping, memory_order_relaxed) ||
-		    (result < 0 && flags & PVN_MULTICALL_STOP_ON_ERROR))
+		if (atomic_load_explicit(&h->stopping, memory_order_relaxed) || (result < 0 && stop_on_error))
 			return i + 1;
 	}
 	return i;
+}
+
+int64_t hypercall_core_multicall(struct hypercalls *h, const struct hypercall_frame *f, gpa_t list, uint32_t count,
+				 uint32_t flags)
+{
+	uint64_t bytes = (uint64_t)count * PVN_MULTICALL_ENTRY_BYTES;
+	struct pvn_multicall_entry *shared;
+	int64_t done;
+
+	if (!count || flags & ~PVN_MULTICALL_STOP_ON_ERROR || list.v % 8)
+		return -PVN_EINVAL;
+	if (count > PVN_MULTICALL_MAX)
+		return -PVN_ERANGE;
+	shared = gmem_ptr_held(&h->m->gmem, list, bytes);
+	if (!shared)
+		return -PVN_EFAULT;
+	done = multicall(h, f->vcpu, shared, count, flags & PVN_MULTICALL_STOP_ON_ERROR);
+	gmem_release(&h->m->gmem, shared, bytes);
+	return done;
 }
 
 int64_t hypercall_core_describe(struct hypercalls *h, const struct hypercall_frame *f, uint32_t nr, gpa_t info)

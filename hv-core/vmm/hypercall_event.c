@@ -88,6 +88,8 @@ void hypercall_events_reset(struct hypercalls *h)
 		h->port[i].open = false;
 	for (unsigned int i = 0; i < PVN_EVENT_VCPUS; i++)
 		h->vector[i] = 0;
+	if (h->event_page)
+		gmem_release(&h->m->gmem, h->event_page, sizeof(*h->event_page));
 	h->event_page = NULL;
 }
 
@@ -98,7 +100,7 @@ int64_t hypercall_event_page_register(struct hypercalls *h, const struct hyperca
 
 	if (page.v % PVN_PAGE_BYTES)
 		return -PVN_EINVAL;
-	shared = gmem_ptr(&h->m->gmem, page, sizeof(*shared));
+	shared = gmem_ptr_held(&h->m->gmem, page, sizeof(*shared));
 	if (!shared)
 		return -PVN_EFAULT;
 	pthread_mutex_lock(&h->lock);
@@ -107,6 +109,8 @@ int64_t hypercall_event_page_register(struct hypercalls *h, const struct hyperca
 	else
 		h->event_page = shared;
 	pthread_mutex_unlock(&h->lock);
+	if (result)
+		gmem_release(&h->m->gmem, shared, sizeof(*shared));
 	return result;
 }
 

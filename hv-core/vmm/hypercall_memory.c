@@ -37,14 +37,14 @@ int64_t hypercall_memory_map(struct hypercalls *h, const struct hypercall_frame 
 	return err ? err : count;
 }
 
-/* The checks that release and populate share. *host: the range in the VMM. */
+/* The checks that release and populate share. *host: the range in the VMM, held. */
 static int64_t range_check(struct hypercalls *h, gpa_t start, uint64_t bytes, void **host)
 {
 	if (!bytes || bytes % PVN_PAGE_BYTES || start.v % PVN_PAGE_BYTES)
 		return -PVN_EINVAL;
 	if (bytes > PVN_MEMORY_CALL_MAX)
 		return -PVN_ERANGE;
-	*host = gmem_ptr(&h->m->gmem, start, bytes);
+	*host = gmem_ptr_held(&h->m->gmem, start, bytes);
 	return *host ? 0 : -PVN_EFAULT;
 }
 
@@ -55,7 +55,21 @@ int64_t hypercall_memory_release(struct hypercalls *h, const struct hypercall_fr
 
 	if (err)
 		return err;
-	return madvise(host, bytes, MADV_DONTNEED) ? -PVN_EIO : 0;
+	err = madvise(host, bytes, MADV_DONTNEED) ? -PVN_EIO : 0;
+	gmem_release(&h->m->gmem, host, bytes);
+	return err;
+}
+
+static int64_t populate(void *host, uint64_t bytes)
+{
+	if (!madvise(host, bytes, MADV_POPULATE_WRITE))
+		return 0;
+	if (errno != EINVAL)
+		return errno == ENOMEM ? -PVN_ENOMEM : -PVN_EIO;
+	/* Linux before 5.14: a write that changes nothing does the same, a page at a time. */
+	for (uint64_t at = 0; at < bytes; at += PVN_PAGE_BYTES)
+		__atomic_fetch_or((uint8_t *)host + at, 0, __ATOMIC_RELAXED);
+	return 0;
 }
 
 int64_t hypercall_memory_populate(struct hypercalls *h, const struct hypercall_frame *f, gpa_t start, uint64_t bytes)
@@ -65,12 +79,7 @@ int64_t hypercall_memory_populate(struct hypercalls *h, const struct hypercall_f
 
 	if (err)
 		return err;
-	if (!madvise(host, bytes, MADV_POPULATE_WRITE))
-		return 0;
-	if (errno != EINVAL)
-		return errno == ENOMEM ? -PVN_ENOMEM : -PVN_EIO;
-	/* Linux before 5.14: a write that changes nothing does the same, a page at a time. */
-	for (uint64_t at = 0; at < bytes; at += PVN_PAGE_BYTES)
-		__atomic_fetch_or((uint8_t *)host + at, 0, __ATOMIC_RELAXED);
-	return 0;
+	err = populate(host, bytes);
+	gmem_release(&h->m->gmem, host, bytes);
+	return err;
 }

@@ -97,48 +97,141 @@ void gmem_destroy(struct gmem *gm)
 	memset(gm, 0, sizeof(*gm));
 }
 
-#define CLOSED_SHIFT 21
+/* What is closed and held goes by 2 MiB. */
+#define PART_SHIFT 21
 
 static bool is_closed(const struct gmem *gm, uint64_t first, uint64_t last)
 {
-	for (uint64_t i = first >> CLOSED_SHIFT; gm->closed && i <= last >> CLOSED_SHIFT; i++)
-		if (__atomic_load_n(&gm->closed[i], __ATOMIC_ACQUIRE))
+	for (uint64_t i = first >> PART_SHIFT; gm->closed && i <= last >> PART_SHIFT; i++)
+		if (__atomic_load_n(&gm->closed[i], __ATOMIC_SEQ_CST))
 			return true;
 	return false;
 }
 
-void *gmem_ptr(const struct gmem *gm, gpa_t gpa, uint64_t len)
+static void count(const struct gmem *gm, uint64_t first, uint64_t last, uint32_t by)
 {
-	if (!len)
-		return NULL;
-	for (unsigned int i = 0; i < gm->nr_regions; i++) {
-		const struct gmem_region *r = &gm->region[i];
-		/* An address below the region wraps to a large offset and fails the comparison. */
-		uint64_t offset = gpa.v - r->start;
+	for (uint64_t i = first >> PART_SHIFT; i <= last >> PART_SHIFT; i++)
+		__atomic_fetch_add(&gm->holds[i], by, __ATOMIC_SEQ_CST);
+}
 
+/* The guest-physical address of what gmem_ptr() gave. */
+static uint64_t address_of(const struct gmem *gm, const void *ptr)
+{
+	unsigned int i = 0;
+
+	while (i + 1 < gm->nr_regions && (uintptr_t)ptr - (uintptr_t)gm->region[i].host >= gm->region[i].size)
+		i++;
+	return gm->region[i].start + ((uintptr_t)ptr - (uintptr_t)gm->region[i].host);
+}
+
+/* The region that all of the range lies in, and where in it. */
+static const struct gmem_region *region_of(const struct gmem *gm, gpa_t gpa, uint64_t len, uint64_t *offset)
+{
+	for (unsigned int i = 0; len && i < gm->nr_regions; i++) {
+		const struct gmem_region *r = &gm->region[i];
+
+		/* An address below the region wraps to a large offset and fails the comparison. */
+		*offset = gpa.v - r->start;
 		/* Subtractions only: gpa + len could wrap, these can't. */
-		if (offset < r->size && len <= r->size - offset)
-			return is_closed(gm, gpa.v, gpa.v + len - 1) ? NULL : (uint8_t *)r->host + offset;
+		if (*offset < r->size && len <= r->size - *offset)
+			return r;
 	}
 	return NULL;
 }
 
+void *gmem_ptr(const struct gmem *gm, gpa_t gpa, uint64_t len)
+{
+	uint64_t offset;
+	const struct gmem_region *r = region_of(gm, gpa, len, &offset);
+
+	return r && !is_closed(gm, gpa.v, gpa.v + len - 1) ? (uint8_t *)r->host + offset : NULL;
+}
+
+/*
+ *	hold			close
+ *	1. holds + 1		1. closed (the monitor)
+ *	2. closed?		2. holds? (gmem_is_held(), which the monitor asks for)
+ *
+ * Each side writes before it reads, so one of the two sees the other, or both do and both step back.
+ */
+int gmem_hold(const struct gmem *gm, const void *ptr, uint64_t len)
+{
+	uint64_t first;
+
+	if (!gm->holds)
+		return 0;
+	first = address_of(gm, ptr);
+	count(gm, first, first + len - 1, 1);
+	if (!is_closed(gm, first, first + len - 1))
+		return 0;
+	count(gm, first, first + len - 1, -1u);
+	return -EFAULT;
+}
+
+void gmem_release(const struct gmem *gm, const void *ptr, uint64_t len)
+{
+	uint64_t first;
+
+	if (!gm->holds)
+		return;
+	first = address_of(gm, ptr);
+	count(gm, first, first + len - 1, -1u);
+}
+
+void *gmem_ptr_held(const struct gmem *gm, gpa_t gpa, uint64_t len)
+{
+	void *ptr = gmem_ptr(gm, gpa, len);
+
+	return ptr && !gmem_hold(gm, ptr, len) ? ptr : NULL;
+}
+
+void gmem_release_iov(const struct gmem *gm, const struct iovec *iov, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++)
+		gmem_release(gm, iov[i].iov_base, iov[i].iov_len);
+}
+
+int gmem_hold_iov(const struct gmem *gm, const struct iovec *iov, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		if (gmem_hold(gm, iov[i].iov_base, iov[i].iov_len)) {
+			gmem_release_iov(gm, iov, i);
+			return -EFAULT;
+		}
+	}
+	return 0;
+}
+
+bool gmem_is_held(const struct gmem *gm, gpa_t gpa, uint64_t len)
+{
+	uint64_t offset;
+
+	if (!region_of(gm, gpa, len, &offset))
+		return true;
+	for (uint64_t i = gpa.v >> PART_SHIFT; gm->holds && i <= (gpa.v + len - 1) >> PART_SHIFT; i++)
+		if (__atomic_load_n(&gm->holds[i], __ATOMIC_SEQ_CST))
+			return true;
+	return false;
+}
+
 int gmem_read(const struct gmem *gm, gpa_t gpa, void *dst, size_t len)
 {
-	const void *p = gmem_ptr(gm, gpa, len);
+	const void *p = gmem_ptr_held(gm, gpa, len);
 
 	if (!p)
 		return -EFAULT;
 	memcpy(dst, p, len);
+	gmem_release(gm, p, len);
 	return 0;
 }
 
 int gmem_write(const struct gmem *gm, gpa_t gpa, const void *src, size_t len)
 {
-	void *p = gmem_ptr(gm, gpa, len);
+	void *p = gmem_ptr_held(gm, gpa, len);
 
 	if (!p)
 		return -EFAULT;
 	memcpy(p, src, len);
+	gmem_release(gm, p, len);
 	return 0;
 }

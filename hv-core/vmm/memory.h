@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stddef.h>
+#include <sys/uio.h>
 
 #define GMEM_HOLE_START 0xc0000000ull
 #define GMEM_HOLE_END 0x100000000ull
@@ -33,10 +34,12 @@ struct gmem {
 	unsigned int nr_regions;
 	uint64_t bytes; /* sum of the sizes */
 	/*
-	 * writer: pv mode's monitor. For each 2 MiB from address 0 on, not zero where page tables lie: gmem_ptr() gives
-	 * no pointer there. NULL: no such memory. A pointer that was given before stays good.
+	 * pv mode; NULL elsewhere. For each 2 MiB from address 0 on:
+	 * closed: not zero where page tables lie, and the VMM has no business. writer: the monitor.
+	 * holds: how many parts of the VMM are at work there, so that it cannot be closed. writer: gmem_hold().
 	 */
 	const uint16_t *closed;
+	uint32_t *holds;
 };
 
 /*
@@ -47,9 +50,24 @@ void gmem_destroy(struct gmem *gm);
 
 /*
  * Pointer to [gpa, gpa + len), or NULL unless all of it lies in one RAM region. len 0 gives NULL. Never wraps.
- * The guest may change the bytes at any time: copy what is validated.
+ * The guest may change the bytes at any time: copy what is validated. In pv mode it may make page tables of them at any
+ * time, too, except while they are held.
  */
 void *gmem_ptr(const struct gmem *gm, gpa_t gpa, uint64_t len);
+
+/*
+ * Hold what gmem_ptr() gave: from here to gmem_release() it does not become the page tables' memory. 0, or -EFAULT when
+ * it has become that meanwhile. In hvm mode it is always held. Whoever tells the guest that it is done releases first.
+ */
+int gmem_hold(const struct gmem *gm, const void *ptr, uint64_t len);
+void gmem_release(const struct gmem *gm, const void *ptr, uint64_t len);
+/* Both in one. */
+void *gmem_ptr_held(const struct gmem *gm, gpa_t gpa, uint64_t len);
+/* All of them, or -EFAULT and none. */
+int gmem_hold_iov(const struct gmem *gm, const struct iovec *iov, unsigned int nr);
+void gmem_release_iov(const struct gmem *gm, const struct iovec *iov, unsigned int nr);
+/* Is anything of the range, which has been closed, still held? What is not RAM is never free to be closed. */
+bool gmem_is_held(const struct gmem *gm, gpa_t gpa, uint64_t len);
 
 /* Copy from or to guest memory. 0, or -EFAULT with nothing copied. */
 int gmem_read(const struct gmem *gm, gpa_t gpa, void *dst, size_t len);

@@ -115,6 +115,9 @@ bool pv_monitor_command(struct vcpu *vcpu, uint32_t command)
 			     vcpu->index, command);
 		return false;
 	}
+	/* A guest ends once. Another vCPU may have come to its end meanwhile, often for the same reason. */
+	if (__atomic_exchange_n(&vcpu->vm->reported, true, __ATOMIC_SEQ_CST))
+		return false;
 	memcpy(&report, &pv_monitor_shared(vcpu->vm, vcpu->index)->report, sizeof(report));
 	copy_text(text, report.text);
 	if (report.kind == MONITOR_REPORT_GUEST)

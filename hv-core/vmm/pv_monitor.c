@@ -152,6 +152,12 @@ int pv_monitor_create(struct vm *vm, char *err, unsigned int errlen)
 #ifdef PR_SET_VMA
 	prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, mon->host, mon->bytes, "monitor-memory");
 #endif
+	vm->m.gmem.holds = calloc(mon->chunks, sizeof(*vm->m.gmem.holds));
+	if (!vm->m.gmem.holds) {
+		snprintf(err, errlen, "no memory for the monitor");
+		ret = -ENOMEM;
+		goto unmap;
+	}
 	mon->tables.host = mon->host;
 	mon->tables.gpa = mon->gpa;
 	mon->tables.bytes = mon->bytes;
@@ -159,10 +165,13 @@ int pv_monitor_create(struct vm *vm, char *err, unsigned int errlen)
 	if (ret) {
 		snprintf(err, errlen, "KVM refused the monitor's memory at %#llx: %s", (unsigned long long)mon->gpa,
 			 strerror(-ret));
-		goto unmap;
+		goto free_holds;
 	}
 	vm->monitor = mon;
 	return 0;
+free_holds:
+	free(vm->m.gmem.holds);
+	vm->m.gmem.holds = NULL;
 unmap:
 	munmap(mon->host, mon->bytes);
 free_monitor:
@@ -175,6 +184,8 @@ void pv_monitor_destroy(struct vm *vm)
 	if (!vm->monitor)
 		return;
 	vm->m.gmem.closed = NULL;
+	free(vm->m.gmem.holds);
+	vm->m.gmem.holds = NULL;
 	munmap(vm->monitor->host, vm->monitor->bytes);
 	free(vm->monitor);
 	vm->monitor = NULL;
@@ -204,6 +215,41 @@ struct pv_zone_use pv_monitor_zone_use(const struct vm *vm)
 const struct monitor_shared *pv_monitor_shared(const struct vm *vm, unsigned int vcpu)
 {
 	return (const struct monitor_shared *)area(vm, vcpu);
+}
+
+static void add_emulated(struct monitor_counters *sum, const struct monitor_emulated *add)
+{
+	for (unsigned int i = 0; i < MONITOR_EMULATED_MAX; i++) {
+		struct monitor_emulated *e = &sum->emulated[i];
+
+		if (e->count && (e->rip != add->rip || e->what != add->what))
+			continue;
+		*e = (struct monitor_emulated){ .rip = add->rip, .what = add->what, .count = e->count + add->count };
+		return;
+	}
+	sum->emulated_elsewhere += add->count;
+}
+
+void pv_monitor_counters(const struct vm *vm, struct monitor_counters *sum)
+{
+	memset(sum, 0, sizeof(*sum));
+	for (unsigned int v = 0; v < vm->m.nr_vcpus; v++) {
+		const struct monitor_counters *c = &pv_monitor_shared(vm, v)->counters;
+
+		for (unsigned int i = 0; i < MONITOR_CALLS; i++)
+			sum->calls[i] += c->calls[i];
+		for (unsigned int i = 0; i < MONITOR_EXCEPTIONS; i++)
+			sum->delivered[i] += c->delivered[i];
+		sum->forwarded += c->forwarded;
+		sum->syscalls += c->syscalls;
+		sum->interrupts += c->interrupts;
+		sum->interrupts_dropped += c->interrupts_dropped;
+		sum->pokes += c->pokes;
+		sum->emulated_elsewhere += c->emulated_elsewhere;
+		for (unsigned int i = 0; i < MONITOR_EMULATED_MAX; i++)
+			if (c->emulated[i].count)
+				add_emulated(sum, &c->emulated[i]);
+	}
 }
 
 static int make_tables(struct vm *vm, const struct monitor_image *header, const struct pv_kernel *kernel, char *err,

@@ -28,6 +28,9 @@ int pv_monitor_load(struct vm *vm, const struct pv_kernel *kernel, struct boot_s
 /* What a vCPU and its monitor share. */
 const struct monitor_shared *pv_monitor_shared(const struct vm *vm, unsigned int vcpu);
 
+/* What the monitor has counted, of all vCPUs together. Any thread; whatever is in there, these are numbers. */
+void pv_monitor_counters(const struct vm *vm, struct monitor_counters *sum);
+
 /* What the table zone takes of what it may take at most. Any thread; a snapshot. */
 struct pv_zone_use {
 	uint64_t chunks, chunks_max, tables;

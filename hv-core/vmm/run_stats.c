@@ -141,13 +141,8 @@ static void add_count(json_t *object, const char *name, uint64_t count)
 	json_object_set_new(object, name, json_integer((json_int_t)count));
 }
 
-/* In pv mode the monitor has seen all of them, those that came here included. */
-static uint64_t call_count(const struct vm *vm, uint32_t nr, uint64_t served)
-{
-	return vm->monitor ? pv_monitor_shared(vm, 0)->counters.calls[MONITOR_CALL(nr) % MONITOR_CALLS] : served;
-}
-
-static json_t *calls_object(const struct vm *vm, uint64_t *sum)
+/* pv: NULL in hvm mode. In pv mode the monitor has seen all of them, those that came here included. */
+static json_t *calls_object(const struct vm *vm, const struct monitor_counters *pv, uint64_t *sum)
 {
 	json_t *object = json_object();
 	const char *name;
@@ -155,7 +150,8 @@ static json_t *calls_object(const struct vm *vm, uint64_t *sum)
 
 	*sum = 0;
 	for (uint32_t nr = 0; hypercalls_count(vm->m.hypercall, &nr, &name, &count); nr++) {
-		count = call_count(vm, nr, count);
+		if (pv)
+			count = pv->calls[MONITOR_CALL(nr) % MONITOR_CALLS];
 		*sum += count;
 		if (count)
 			add_count(object, name, count);
@@ -170,15 +166,13 @@ static json_t *events_object(const struct hypercalls *h)
 	return json_pack("{s:I, s:I}", "raised", (json_int_t)events.raised, "upcalls", (json_int_t)events.upcalls);
 }
 
-/* The counters lie in the monitor's memory; whatever is in there, these are numbers. */
-static json_t *pv_object(const struct vm *vm, unsigned int vcpu, uint64_t calls)
+static json_t *pv_object(const struct vm *vm, const struct monitor_counters *c, uint64_t calls)
 {
 	static const char *const names[MONITOR_EMULATED_KINDS] = {
 		[MONITOR_EMULATED_HLT] = "hlt",	    [MONITOR_EMULATED_CLI] = "cli",	[MONITOR_EMULATED_STI] = "sti",
 		[MONITOR_EMULATED_RDMSR] = "rdmsr", [MONITOR_EMULATED_WRMSR] = "wrmsr", [MONITOR_EMULATED_IN] = "in",
 		[MONITOR_EMULATED_OUT] = "out",
 	};
-	const struct monitor_counters *c = &pv_monitor_shared(vm, vcpu)->counters;
 	json_t *object = json_object(), *traps = json_object(), *emulated = json_array();
 	struct pv_zone_use zone = pv_monitor_zone_use(vm);
 	char text[24];
@@ -189,6 +183,7 @@ static json_t *pv_object(const struct vm *vm, unsigned int vcpu, uint64_t calls)
 	add_count(object, "syscalls", c->syscalls);
 	add_count(object, "interrupts", c->interrupts);
 	add_count(object, "interrupts_dropped", c->interrupts_dropped);
+	add_count(object, "pokes", c->pokes);
 	for (i = 0; i < MONITOR_EXCEPTIONS; i++) {
 		snprintf(text, sizeof(text), "%u", i);
 		if (c->delivered[i])
@@ -216,10 +211,13 @@ json_t *run_stats_report(struct run *run)
 {
 	struct vm *vm = &run->vm;
 	json_t *top = json_object(), *counters = json_object(), *unclaimed;
+	struct monitor_counters pv;
 	struct rusage usage;
 	uint64_t hypercalls = 0, calls;
 	unsigned int i;
 
+	if (vm->monitor)
+		pv_monitor_counters(vm, &pv);
 	for (i = 0; i < vm->m.nr_vcpus; i++) {
 		hypercalls += __atomic_load_n(&vm->vcpu[i]->hypercalls, __ATOMIC_RELAXED);
 		if (vm->vcpu[i]->stats_fd >= 0)
@@ -240,15 +238,14 @@ json_t *run_stats_report(struct run *run)
 	json_object_set_new(top, "exits_to_vmm", exits_to_vmm(vm));
 	json_object_set_new(top, "kvm", counters);
 	json_object_set_new(top, "hypercalls", json_integer((json_int_t)hypercalls));
-	json_object_set_new(top, "calls", calls_object(vm, &calls));
+	json_object_set_new(top, "calls", calls_object(vm, vm->monitor ? &pv : NULL, &calls));
 	json_object_set_new(top, "events", events_object(vm->m.hypercall));
 	unclaimed = json_pack("{s:I, s:I}", "pio", (json_int_t)vm->m.pio.unclaimed, "mmio", (json_int_t)vm->m.mmio.unclaimed);
 	json_object_set_new(top, "unclaimed", unclaimed);
 	json_object_set_new(top, "memory", memory_object(&vm->m.gmem));
 	json_object_set_new(top, "marks", marks_array(run));
-	/* One vCPU so far. */
 	if (vm->monitor)
-		json_object_set_new(top, "pv", pv_object(vm, 0, calls));
+		json_object_set_new(top, "pv", pv_object(vm, &pv, calls));
 	return top;
 }
 

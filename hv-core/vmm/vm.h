@@ -51,6 +51,7 @@ struct vm {
 	enum stop_reason stop_reason;
 	char stop_text[256];
 	int stopping; /* atomic: vCPU threads leave */
+	bool reported; /* atomic: why the guest cannot go on has been printed; pv mode */
 };
 
 static inline struct vm *vm_of_machine(struct machine *m)

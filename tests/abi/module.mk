@@ -3,7 +3,7 @@
 
 ABI_CALL_TESTS := core sched time event ring console memory debug pv fuzz
 ABI_VMM_SOURCES := hypercall hypercall_core hypercall_sched hypercall_time hypercall_event hypercall_ring \
-	hypercall_console hypercall_memory hypercall_debug pv_registry cpuid_pvn machine memory loop
+	hypercall_console hypercall_memory hypercall_mmu hypercall_debug pv_registry cpuid_pvn machine memory loop
 ABI_VMM_OBJECTS := $(ABI_VMM_SOURCES:%=out/obj/tests/abi/vmm_%.o)
 # The harness compares signed with unsigned, and its fixtures have no prototypes.
 ABI_TEST_FLAGS = $(PVN_CFLAGS) -Wno-sign-compare -Wno-missing-prototypes -Ihv-core/vmm -Itests/abi $(if $(PVN_KSELFTEST_INC),-I$(PVN_KSELFTEST_INC)) \

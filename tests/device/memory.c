@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Guest memory: what gmem_ptr() gives, and above all what it refuses. */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -73,6 +74,104 @@ TEST(closed_parts)
 	closed[2] = 0;
 	EXPECT_NE(NULL, gmem_ptr(&gm, GPA(0), 8 * MIB));
 	gmem_destroy(&gm);
+}
+
+/* What is held does not become page tables, and what has become that is not held. */
+TEST(held_parts)
+{
+	uint16_t closed[4] = { 0 };
+	uint32_t holds[4] = { 0 };
+	struct iovec iov[2];
+	struct gmem gm;
+	void *a, *b;
+
+	ASSERT_EQ(0, gmem_init(&gm, 8 * MIB));
+	gm.closed = closed;
+	gm.holds = holds;
+	a = gmem_ptr_held(&gm, GPA(2 * MIB), 1);
+	b = gmem_ptr_held(&gm, GPA(4 * MIB - 1), 2);
+	ASSERT_NE(NULL, a);
+	ASSERT_NE(NULL, b);
+	EXPECT_FALSE(gmem_is_held(&gm, GPA(0), 2 * MIB));
+	EXPECT_TRUE(gmem_is_held(&gm, GPA(0), 2 * MIB + 1));
+	gmem_release(&gm, a, 1);
+	EXPECT_TRUE(gmem_is_held(&gm, GPA(2 * MIB), 2 * MIB));
+	EXPECT_TRUE(gmem_is_held(&gm, GPA(4 * MIB), 2 * MIB));
+	EXPECT_FALSE(gmem_is_held(&gm, GPA(6 * MIB), 2 * MIB));
+	gmem_release(&gm, b, 2);
+	EXPECT_FALSE(gmem_is_held(&gm, GPA(0), 8 * MIB));
+	EXPECT_TRUE(gmem_is_held(&gm, GPA(0), 8 * MIB + 1));
+	EXPECT_TRUE(gmem_is_held(&gm, GPA(UINT64_MAX - 4095), 8192));
+
+	/* A list is held as a whole, or not at all. */
+	iov[0] = (struct iovec){ gmem_ptr(&gm, GPA(0), 4096), 4096 };
+	iov[1] = (struct iovec){ gmem_ptr(&gm, GPA(6 * MIB), 4096), 4096 };
+	ASSERT_EQ(0, gmem_hold_iov(&gm, iov, 2));
+	EXPECT_TRUE(gmem_is_held(&gm, GPA(0), 1));
+	EXPECT_TRUE(gmem_is_held(&gm, GPA(6 * MIB), 1));
+	gmem_release_iov(&gm, iov, 2);
+	closed[3] = 1;
+	EXPECT_EQ(-EFAULT, gmem_hold_iov(&gm, iov, 2));
+	EXPECT_EQ(-EFAULT, gmem_hold(&gm, iov[1].iov_base, 4096));
+	EXPECT_EQ(NULL, gmem_ptr_held(&gm, GPA(6 * MIB), 1));
+	EXPECT_EQ(-EFAULT, gmem_read(&gm, GPA(6 * MIB), &a, 1));
+	EXPECT_EQ(0, gmem_read(&gm, GPA(0), &a, 1));
+	EXPECT_FALSE(gmem_is_held(&gm, GPA(0), 8 * MIB));
+	gmem_destroy(&gm);
+}
+
+/* One that holds against one that closes: never both at once. */
+struct contest {
+	struct gmem gm;
+	uint16_t closed[1];
+	uint32_t holds[1];
+	uint32_t inside, clashes, held;
+	bool over;
+};
+
+static void *contest_hold(void *opaque)
+{
+	struct contest *c = opaque;
+
+	while (!__atomic_load_n(&c->over, __ATOMIC_RELAXED)) {
+		void *p = gmem_ptr_held(&c->gm, GPA(4096), 64);
+
+		if (!p)
+			continue;
+		c->held++;
+		if (__atomic_load_n(&c->inside, __ATOMIC_SEQ_CST))
+			__atomic_fetch_add(&c->clashes, 1, __ATOMIC_RELAXED);
+		gmem_release(&c->gm, p, 64);
+	}
+	return NULL;
+}
+
+TEST(held_or_closed)
+{
+	struct contest c = { 0 };
+	unsigned int won = 0;
+	pthread_t thread;
+
+	ASSERT_EQ(0, gmem_init(&c.gm, 2 * MIB));
+	c.gm.closed = c.closed;
+	c.gm.holds = c.holds;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, contest_hold, &c));
+	for (unsigned int i = 0; i < 300000; i++) {
+		__atomic_store_n(&c.closed[0], 1, __ATOMIC_SEQ_CST);
+		if (!gmem_is_held(&c.gm, GPA(0), 2 * MIB)) {
+			won++;
+			__atomic_store_n(&c.inside, 1, __ATOMIC_SEQ_CST);
+			__atomic_store_n(&c.inside, 0, __ATOMIC_SEQ_CST);
+		}
+		__atomic_store_n(&c.closed[0], 0, __ATOMIC_SEQ_CST);
+	}
+	__atomic_store_n(&c.over, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, c.clashes);
+	EXPECT_LT(0, won);
+	EXPECT_LT(0, c.held);
+	EXPECT_EQ(0, c.holds[0]);
+	gmem_destroy(&c.gm);
 }
 
 TEST(zero_length)

@@ -201,11 +201,6 @@ void arch_out(uint16_t port, unsigned int bytes, uint32_t value)
 	fake.port_value = value;
 }
 
-void arch_halt(void)
-{
-	fake.halts++;
-}
-
 int64_t arch_vmm_call(uint64_t nr, const uint64_t *args)
 {
 	fake.vmm_calls++;

@@ -28,7 +28,7 @@ struct fake {
 	/* What reached the VMM. */
 	uint64_t vmm_nr, vmm_args[PVN_HYPERCALL_ARGS];
 	int64_t vmm_result;
-	unsigned int vmm_calls, halts, outs;
+	unsigned int vmm_calls, outs;
 	unsigned int sleeps, eois, wakes_with; /* the vector that ends a sleep; 0: none, and the guest is stopped */
 	unsigned int pokes[MONITOR_VCPUS_MAX];
 	uint32_t apic[0x40]; /* registers by offset / 16, as last written */

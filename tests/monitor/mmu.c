@@ -76,6 +76,25 @@ TEST_F(mmu, zone_add_arguments)
 	EXPECT_EQ(-PVN_EBUSY, space_zone_add(SPACE_KERNEL, CHUNK_BYTES));
 }
 
+/* The VMM still uses it: nothing is closed, nothing is zeroed. */
+TEST_F(mmu, zone_add_of_what_a_device_uses)
+{
+	unsigned int calls = fake.vmm_calls;
+
+	fake.ram[10 << 20] = 0x77;
+	fake.vmm_result = -PVN_EBUSY;
+	EXPECT_EQ(-PVN_EBUSY, space_zone_add(10 << 20, CHUNK_BYTES));
+	EXPECT_EQ(calls + 1, fake.vmm_calls);
+	EXPECT_EQ(PVN_HC_MMU_ZONE_ADD, fake.vmm_nr);
+	EXPECT_EQ(10 << 20, fake.vmm_args[0]);
+	EXPECT_EQ(CHUNK_BYTES, fake.vmm_args[1]);
+	EXPECT_FALSE(mmu_in_zone(&fake.vm.mmu, 10 << 20));
+	EXPECT_EQ(0x77, fake.ram[10 << 20]);
+	fake.vmm_result = 0;
+	EXPECT_EQ(0, space_zone_add(10 << 20, CHUNK_BYTES));
+	EXPECT_EQ(0, fake.ram[10 << 20]);
+}
+
 TEST_F(mmu, zone_add_zeroes_and_flushes)
 {
 	unsigned int flushes = fake.flushes;

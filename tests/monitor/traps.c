@@ -349,17 +349,27 @@ TEST_F(traps, registers_by_list)
 
 TEST_F(traps, hlt)
 {
-	gp_at("\xf4", 1);
-	EXPECT_EQ(1, fake.halts);
+	/* With the flag off whatever wakes it is kept, and it sleeps again: the guest goes on no more. */
+	fake.vm.trap[0x41] = (struct monitor_trap){ HANDLER + 0x41, PVN_TRAP_INTERRUPT_OFF };
+	fake.wakes_with = 0x41;
+	if (!setjmp(fake.stopped)) {
+		gp_at("\xf4", 1);
+		EXPECT_TRUE(false);
+	}
+	EXPECT_EQ(FAKE_SLEEPS_MAX + 1, fake.sleeps);
 	EXPECT_EQ(0, fake.vmm_calls);
+	EXPECT_EQ(1, fake.v.away);
+	vcpu_back(&fake.v);
+	fake.sleeps = 0;
+	memset(fake.v.waiting, 0, sizeof(fake.v.waiting));
 	/* With the flag on it ends with an interrupt, whose handler finds HLT done. */
 	guest_interrupts_set(&fake.v, true);
 	fake.vm.trap[0x40] = (struct monitor_trap){ HANDLER + 0x40, PVN_TRAP_INTERRUPT_OFF };
 	fake.wakes_with = 0x40;
 	fake.regs.rip = FAKE_VA;
 	gp_at("\xf4", 1);
-	EXPECT_EQ(1, fake.halts);
 	EXPECT_EQ(1, fake.sleeps);
+	EXPECT_EQ(0, fake.v.away);
 	EXPECT_EQ(HANDLER + 0x40, fake.regs.rip);
 	EXPECT_EQ(FAKE_VA + 1, *(uint64_t *)fake_at(fake.regs.rsp));
 	EXPECT_EQ(0, fake.vmm_calls);
@@ -399,9 +409,9 @@ TEST_F(traps, code_at_the_gap)
 
 TEST_F(traps, code_at_the_end_of_a_page)
 {
-	/* The next page is not mapped: one byte is enough for HLT, and not for RDMSR. */
+	/* The next page is not mapped: one byte is enough for CLI, and not for RDMSR. */
 	fake.regs.rip = FAKE_VA + FAKE_MAPPED - 1;
-	gp_at("\xf4", 1);
+	gp_at("\xfa", 1);
 	EXPECT_EQ(FAKE_VA + FAKE_MAPPED, fake.regs.rip);
 	fake.regs.rip = FAKE_VA + FAKE_MAPPED - 1;
 	gp_at("\x0f", 1);

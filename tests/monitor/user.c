@@ -174,7 +174,7 @@ TEST_F(user, nothing_is_emulated)
 		raise_trap(VECTOR_GP, 0);
 		EXPECT_EQ(HANDLER + VECTOR_GP, fake.regs.rip);
 	}
-	EXPECT_EQ(0, fake.halts);
+	EXPECT_EQ(0, fake.sleeps);
 	EXPECT_EQ(0, fake.outs);
 }
 

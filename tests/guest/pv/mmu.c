@@ -68,6 +68,11 @@ static void test_zone(void)
 	pv_equal(-PVN_EBUSY, pvn_mmu_zone_add(pv_gpa(info_page) & ~(ZONE_BYTES - 1), ZONE_BYTES),
 		 "the kernel's own memory can't become zone");
 	pv_equal(-PVN_EFAULT, pvn_mmu_zone_add(0xc0000000, ZONE_BYTES), "nor can what is no RAM");
+	pv_equal(0, pvn_event_page_register(ZONE + ZONE_BYTES - 4096), "a page of events in what is to be zone");
+	pv_equal(-PVN_EBUSY, pvn_mmu_zone_add(ZONE, ZONE_BYTES), "what the VMM shares can't become zone");
+	*direct(ZONE) = 0x5b;
+	pv_equal(0x5b, (int64_t)*direct(ZONE), "and stays the guest's");
+	pv_equal(0, pvn_event_page_unregister(), "until the VMM has let go");
 	pv_equal(0, pvn_mmu_zone_add(ZONE, ZONE_BYTES), "mmu.zone_add");
 	PV_TRY("movq %0, (%1)", : : "a"(1ull), "b"(direct(ZONE)) : "r11", "memory");
 	pv_expect(before, 14, "the zone cannot be written in the direct map");
@@ -251,6 +256,28 @@ void pv_mmu_tops(uint64_t *kernel, uint64_t *user)
 {
 	*kernel = K4;
 	*user = U4;
+}
+
+int64_t pv_mmu_more_zone(void)
+{
+	uint64_t chunk = ZONE + ZONE_BYTES;
+
+	return set(K2_DIRECT, chunk >> 21 & 511, chunk | P | U | NX | LARGE) | pvn_mmu_zone_add(chunk, ZONE_BYTES);
+}
+
+uint64_t pv_mmu_second_top(void)
+{
+	return SPARE;
+}
+
+int64_t pv_mmu_fill_top(uint64_t top)
+{
+	int64_t ret = 0;
+
+	for (unsigned int i = 0; i < 512; i++)
+		if ((i < 256 || i > 271) && direct(K4)[i] & P)
+			ret |= set(top, i, direct(K4)[i] & ~(A | D));
+	return ret;
 }
 
 int64_t pv_mmu_map(unsigned int index, uint64_t value)

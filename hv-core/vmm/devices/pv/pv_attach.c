@@ -39,6 +39,34 @@ static int check_header(const struct pv_device *dev, const struct pvn_attach *at
 	return 0;
 }
 
+static int take_ring(struct pv_queue *q, const struct pvn_queue_desc *d)
+{
+	const struct gmem *gm = &q->dev->m->gmem;
+	int rc = check_queue(q->dev, d);
+
+	if (rc)
+		return rc;
+	q->bytes = pvn_ring_bytes(d->sq_order, d->cq_order);
+	q->memory = gmem_ptr_held(gm, GPA(d->ring_addr), q->bytes);
+	if (!q->memory)
+		return -PVN_EFAULT;
+	if (pvn_ring_host_init(&q->ring, q->memory, d->sq_order, d->cq_order))
+		return -PVN_EINVAL;
+	q->vector = d->vector;
+	return 0;
+}
+
+void pv_detach(struct pv_device *dev)
+{
+	for (unsigned int i = 0; i < dev->max_queues; i++) {
+		struct pv_queue *q = &dev->queue[i];
+
+		if (q->memory)
+			gmem_release(&dev->m->gmem, q->memory, q->bytes);
+		q->memory = NULL;
+	}
+}
+
 int pv_attach(struct pv_device *dev, gpa_t addr)
 {
 	const struct gmem *gm = &dev->m->gmem;
@@ -63,19 +91,11 @@ int pv_attach(struct pv_device *dev, gpa_t addr)
 			return rc;
 	}
 	for (i = 0; i < attach.nr_queues; i++) {
-		const struct pvn_queue_desc *d = &attach.queue[i];
-		struct pv_queue *q = &dev->queue[i];
-		void *mem;
-
-		rc = check_queue(dev, d);
-		if (rc)
+		rc = take_ring(&dev->queue[i], &attach.queue[i]);
+		if (rc) {
+			pv_detach(dev);
 			return rc;
-		mem = gmem_ptr(gm, GPA(d->ring_addr), pvn_ring_bytes(d->sq_order, d->cq_order));
-		if (!mem)
-			return -PVN_EFAULT;
-		if (pvn_ring_host_init(&q->ring, mem, d->sq_order, d->cq_order))
-			return -PVN_EINVAL;
-		q->vector = d->vector;
+		}
 	}
 	dev->nr_queues = attach.nr_queues;
 	dev->accepted = attach.features;

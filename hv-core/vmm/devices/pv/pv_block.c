@@ -54,6 +54,7 @@ static void request_done(struct blk_io *io, int result)
 
 	if (!status && (io->op == BLK_READ || io->op == BLK_WRITE))
 		status = (int32_t)io->len;
+	gmem_release_iov(&b->dev.m->gmem, slot->iov, slot->nr_held);
 	pv_queue_complete(slot->q, slot->id, status, 0);
 	note_completion(b, slot->q);
 	b->urgent |= io->len >= PV_BLOCK_LARGE;

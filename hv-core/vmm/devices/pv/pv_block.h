@@ -21,6 +21,7 @@ struct pv_block_slot {
 	struct blk_io io;
 	struct pv_queue *q;
 	uint32_t id;
+	unsigned int nr_held; /* of iov: the guest's memory, held */
 	struct iovec iov[PV_BLOCK_MAX_SEGS];
 };
 
@@ -51,7 +52,7 @@ struct pv_block {
 	uint64_t arrived;	  /* ns: the last request */
 };
 
-/* Check one request, a private copy, and translate it into slot->io. 0 or -PVN_E*. */
+/* Check one request, a private copy, and translate it into slot->io, whose memory is held. 0 or -PVN_E*. */
 int pv_block_translate(struct pv_block *b, const struct pvn_block_request *req, struct pv_block_slot *slot);
 
 #endif

@@ -59,7 +59,12 @@ static int translate_data(struct pv_block *b, const struct pvn_block_request *re
 			return rc;
 		bytes += segs[i].len;
 	}
-	return bytes == (uint64_t)req->nr_sectors * PVN_BLOCK_SECTOR ? 0 : -PVN_EINVAL;
+	if (bytes != (uint64_t)req->nr_sectors * PVN_BLOCK_SECTOR)
+		return -PVN_EINVAL;
+	if (gmem_hold_iov(&b->dev.m->gmem, slot->iov, slot->io.nr_iov))
+		return -PVN_EFAULT;
+	slot->nr_held = slot->io.nr_iov;
+	return 0;
 }
 
 int pv_block_translate(struct pv_block *b, const struct pvn_block_request *req, struct pv_block_slot *slot)
@@ -74,6 +79,7 @@ int pv_block_translate(struct pv_block *b, const struct pvn_block_request *req, 
 
 	io->nr_iov = 0;
 	io->iov = slot->iov;
+	slot->nr_held = 0;
 	switch (req->op) {
 	case PVN_BLOCK_READ:
 		io->op = BLK_READ;

@@ -42,7 +42,7 @@ static void kick(struct pv_console *c, unsigned int queue)
 		return;
 }
 
-/* 0 with the place in guest memory, or -PVN_E*. */
+/* 0 with the place in guest memory, held, or -PVN_E*. */
 static int check(struct pv_console *c, const struct pvn_console_request *req, unsigned int op, void **host)
 {
 	pvn_u64 reserved = req->flags | req->reserved0 | req->reserved1;
@@ -54,7 +54,7 @@ static int check(struct pv_console *c, const struct pvn_console_request *req, un
 		reserved |= req->reserved2[i];
 	if (reserved || !req->len || req->len > PVN_CONSOLE_MAX_BYTES)
 		return -PVN_EINVAL;
-	*host = gmem_ptr(&c->dev.m->gmem, GPA(req->addr), req->len);
+	*host = gmem_ptr_held(&c->dev.m->gmem, GPA(req->addr), req->len);
 	return *host ? 0 : -PVN_EFAULT;
 }
 
@@ -72,6 +72,7 @@ static bool output(struct pv_console *c)
 			rc = check(c, &req, PVN_CONSOLE_WRITE, &host);
 			if (!rc) {
 				c->sink(c->sink_opaque, host, req.len);
+				gmem_release(&c->dev.m->gmem, host, req.len);
 				rc = (int)req.len;
 			}
 			pv_queue_complete(q, req.id, rc, 0);
@@ -112,6 +113,7 @@ unsigned int pv_console_input(struct pv_console *c, const uint8_t *buf, unsigned
 			if (!rc) {
 				rc = (int)(req.len < len - taken ? req.len : len - taken);
 				memcpy(host, buf + taken, (unsigned int)rc);
+				gmem_release(&c->dev.m->gmem, host, req.len);
 				taken += (unsigned int)rc;
 			}
 			pv_queue_complete(q, req.id, rc, 0);

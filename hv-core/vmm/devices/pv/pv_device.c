@@ -56,14 +56,17 @@ static int command_attach(struct pv_device *dev, gpa_t addr)
 	/* Before the start, so that a ring found broken at once fails an attached device. */
 	status_set(dev, PVN_STATUS_ATTACHED, 0);
 	rc = command_start(dev);
-	if (rc)
+	if (rc) {
 		status_set(dev, 0, PVN_STATUS_ATTACHED);
+		pv_detach(dev);
+	}
 	return rc;
 }
 
 static int command_detach(struct pv_device *dev)
 {
 	command_stop(dev);
+	pv_detach(dev);
 	status_set(dev, 0, PVN_STATUS_ATTACHED | PVN_STATUS_QUIESCED | PVN_STATUS_FAILED);
 	dev->nr_queues = 0;
 	dev->accepted = 0;

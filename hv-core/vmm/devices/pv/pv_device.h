@@ -26,6 +26,8 @@ struct pv_queue {
 	unsigned int index;
 	int doorbell; /* eventfd: signalled by the kernel at the guest's write, never read */
 	uint16_t vector; /* the transport's number */
+	void *memory;	 /* the ring's, held while it is attached; NULL: not */
+	uint64_t bytes;
 	struct pvn_ring_host ring;
 };
 
@@ -132,5 +134,7 @@ int pv_error(int host_errno);
 
 /* pv_attach.c: copy and check struct pvn_attach, and take up its rings. 0 or -PVN_E*. */
 int pv_attach(struct pv_device *dev, gpa_t addr);
+/* Let go of them. */
+void pv_detach(struct pv_device *dev);
 
 #endif

@@ -25,6 +25,7 @@ struct pv_net_frame {
 	uint32_t id;
 	struct pvn_net_rx_header header; /* of the backend, laid out alike in both directions */
 	unsigned int nr_iov;
+	unsigned int nr_own; /* of these: the header, if there is one; the others are the guest's memory, held */
 	struct iovec iov[1 + PVN_NET_MAX_SEGS];
 };
 

@@ -24,7 +24,7 @@ static int check_buffer(struct pv_net *n, const struct pvn_net_rx_buffer *rb, ch
 		reserved |= rb->reserved2[i];
 	if (reserved || rb->len < RX_MIN_BUFFER || rb->len > RX_MAX_BUFFER)
 		return -PVN_EINVAL;
-	*host = gmem_ptr(&n->dev.m->gmem, GPA(rb->addr), rb->len);
+	*host = gmem_ptr_held(&n->dev.m->gmem, GPA(rb->addr), rb->len);
 	return *host ? 0 : -PVN_EFAULT;
 }
 
@@ -87,20 +87,26 @@ static bool header_accepted(const struct pv_net *n, const struct pvn_net_rx_head
 	}
 }
 
+/* Of the buffers held, the first goes back to the guest. */
+static void complete_first(struct pv_net *n, int32_t status, uint32_t flags)
+{
+	const struct pv_net_buffer *buffer = &n->buffer[n->first_buffer];
+
+	gmem_release(&n->dev.m->gmem, buffer->host, buffer->len);
+	pv_queue_complete(&n->dev.queue[PV_NET_QUEUE_RX], buffer->id, status, flags);
+	n->buffered -= buffer->len;
+	n->first_buffer = (n->first_buffer + 1) % HELD_MAX;
+	n->nr_buffers--;
+}
+
 /* The frame of `bytes` (header included) lies in the first buffers held: hand those to the guest. */
 static void complete_buffers(struct pv_net *n, uint32_t bytes)
 {
-	struct pv_queue *q = &n->dev.queue[PV_NET_QUEUE_RX];
-
 	while (bytes) {
-		const struct pv_net_buffer *buffer = &n->buffer[n->first_buffer];
-		uint32_t part = bytes < buffer->len ? bytes : buffer->len;
+		uint32_t len = n->buffer[n->first_buffer].len, part = bytes < len ? bytes : len;
 
 		bytes -= part;
-		pv_queue_complete(q, buffer->id, (int32_t)part, bytes ? PVN_NET_CQE_MORE : 0);
-		n->buffered -= buffer->len;
-		n->first_buffer = (n->first_buffer + 1) % HELD_MAX;
-		n->nr_buffers--;
+		complete_first(n, (int32_t)part, bytes ? PVN_NET_CQE_MORE : 0);
 	}
 }
 
@@ -164,10 +170,6 @@ unsigned int pv_net_receive(struct pv_net *n)
 
 void pv_net_cancel_receive(struct pv_net *n)
 {
-	while (n->nr_buffers) {
-		pv_queue_complete(&n->dev.queue[PV_NET_QUEUE_RX], n->buffer[n->first_buffer].id, -PVN_ECANCELED, 0);
-		n->first_buffer = (n->first_buffer + 1) % HELD_MAX;
-		n->nr_buffers--;
-	}
-	n->buffered = 0;
+	while (n->nr_buffers)
+		complete_first(n, -PVN_ECANCELED, 0);
 }

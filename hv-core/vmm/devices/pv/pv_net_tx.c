@@ -72,6 +72,7 @@ static int translate(struct pv_net *n, const struct pvn_net_tx *tx)
 		};
 		frame->iov[frame->nr_iov++] = (struct iovec){ &frame->header, sizeof(frame->header) };
 	}
+	frame->nr_own = frame->nr_iov;
 	for (i = 0; i < tx->nr_segs; i++) {
 		void *host;
 
@@ -83,7 +84,19 @@ static int translate(struct pv_net *n, const struct pvn_net_tx *tx)
 		frame->iov[frame->nr_iov++] = (struct iovec){ host, segs[i].len };
 		bytes += segs[i].len;
 	}
-	return bytes == tx->bytes ? 0 : -PVN_EINVAL;
+	if (bytes != tx->bytes)
+		return -PVN_EINVAL;
+	return gmem_hold_iov(gm, frame->iov + frame->nr_own, frame->nr_iov - frame->nr_own) ? -PVN_EFAULT : 0;
+}
+
+/* The frame's memory is the guest's again. */
+static void complete(struct pv_net *n, int32_t status)
+{
+	struct pv_net_frame *frame = &n->tx;
+
+	gmem_release_iov(&n->dev.m->gmem, frame->iov + frame->nr_own, frame->nr_iov - frame->nr_own);
+	frame->held = false;
+	pv_queue_complete(&n->dev.queue[PV_NET_QUEUE_TX], frame->id, status, 0);
 }
 
 /* To the wire. False: it is full, and the frame is held. */
@@ -105,7 +118,7 @@ static bool write_frame(struct pv_net *n)
 	}
 	/* A cut wire takes frames and loses them, as a cable does. */
 	n->tx_frames++;
-	pv_queue_complete(&n->dev.queue[PV_NET_QUEUE_TX], frame->id, 0, 0);
+	complete(n, 0);
 	return true;
 }
 
@@ -138,6 +151,5 @@ unsigned int pv_net_send(struct pv_net *n)
 void pv_net_cancel_send(struct pv_net *n)
 {
 	if (n->tx.held)
-		pv_queue_complete(&n->dev.queue[PV_NET_QUEUE_TX], n->tx.id, -PVN_ECANCELED, 0);
-	n->tx.held = false;
+		complete(n, -PVN_ECANCELED);
 }
