@@ -37,19 +37,18 @@ SAME_FOR_ALL = ["--memory", f"{MEMORY_MIB}M", "--cpus", "1", "--kvm-features", "
 
 
 class Variant:
-    """kernel: 'stock', 'patched', or 'either' (patched when it is there). absent: why nobody can run it yet."""
+    """kernel: 'stock', 'patched', or 'either' (patched when it is there). append: words on the kernel's command line."""
 
-    def __init__(self, name, kernel, npt=True, options=(), absent=None):
-        self.name, self.kernel, self.npt, self.options, self.absent = name, kernel, npt, list(options), absent
+    def __init__(self, name, kernel, npt=True, options=(), append=""):
+        self.name, self.kernel, self.npt, self.options, self.append = name, kernel, npt, list(options), append
 
 
 VARIANTS = (
     Variant("hvm-stock", "stock"),
     Variant("hvm", "patched"),
     Variant("hvm-shadow", "either", npt=False),
-    Variant("pv", "patched", options=("--mode", "pv"),
-            absent="the patched kernel makes each update of a table a call so far: that is pv-unbatched"),
-    Variant("pv-unbatched", "patched", options=("--mode", "pv")),
+    Variant("pv", "patched", options=("--mode", "pv")),
+    Variant("pv-unbatched", "patched", options=("--mode", "pv"), append="paravane.mmu=unbatched"),
     Variant("pv-trusted", "patched", options=("--mode", "pv", "--pv-tables", "trusted")),
 )
 
@@ -65,9 +64,10 @@ class Kernels:
             if path and (where == "PVN_GUEST_KERNEL" or os.path.exists(path)):
                 self.patched, self.patched_from = os.path.abspath(path), where
                 break
-        own = environment.get("PVN_GUEST_KERNEL_STOCK")
-        self.stock = os.path.abspath(own) if own else set_up.get("PVN_KERNEL_VMLINUX")
+        own, made = environment.get("PVN_GUEST_KERNEL_STOCK"), set_up.get("PVN_GUEST_KERNEL_STOCK")
+        self.stock = os.path.abspath(own) if own else made or set_up.get("PVN_KERNEL_VMLINUX")
         self.stock_is = ("the unpatched kernel that PVN_GUEST_KERNEL_STOCK names" if own
+                         else "the patched kernel's source and configuration without the patches" if made
                          else "Debian's kernel, with Debian's configuration")
 
     def patched_missing(self):
@@ -142,13 +142,13 @@ def plan(kernels, paravane, initrd, wanted=None):
             continue
         kernel, missing = kernels.pick(variant)
         lacking = [word for word in variant.options if word.startswith("--") and word not in known]
-        if variant.absent or missing:
-            not_run[variant.name] = variant.absent or missing
+        if missing:
+            not_run[variant.name] = missing
         elif lacking:
             not_run[variant.name] = f"{os.path.basename(paravane)} run has no option {lacking[0]} yet"
         else:
             run[variant.name] = {
                 "command": [paravane, "run", "--name", variant.name, "--kernel", kernel, "--initrd", initrd, "--append",
-                            f"{KERNEL_LINE} -- --serve"] + SAME_FOR_ALL + variant.options,
+                            " ".join(filter(None, (KERNEL_LINE, variant.append, "-- --serve")))] + SAME_FOR_ALL + variant.options,
                 "npt": variant.npt, "kernel": kernel, "kernel_is": kernels.describe(kernel)}
     return run, not_run
