@@ -3,13 +3,14 @@
 
 include tests/guest/pv.mk
 
-GUEST_TESTS := boot disk net debian boot_many drivers_bus drivers_block drivers_net drivers_console drivers_lies kernel pv_linux pv_smp pv_devices
+GUEST_TESTS := boot disk net debian boot_many drivers_bus drivers_block drivers_net drivers_console drivers_lies kernel pv_linux pv_smp pv_devices debian_work selftests
 GUEST_TEST_PROGRAMS := $(GUEST_TESTS:%=$(OUT)/tests/guest/%)
 
 $(GUEST_TEST_PROGRAMS): $(OUT)/tests/guest/%: tests/guest/%.c tests/guest/guest.c tests/guest/guest.h
 	@mkdir -p $(@D)
 	$(CC) $(PVN_CFLAGS) $(KSELFTEST_CFLAGS) -o $@ $(filter %.c,$^)
 
+$(OUT)/tests/guest/debian $(OUT)/tests/guest/debian_work $(OUT)/tests/guest/selftests: tests/guest/debian_guest.c tests/guest/debian_guest.h
 $(OUT)/tests/guest/kernel $(OUT)/tests/guest/pv_linux $(OUT)/tests/guest/pv_smp: tests/guest/kernel_parts.h
 
 # The cached initrd with its tools, and our modules on top: archives simply follow one another.
