@@ -73,6 +73,7 @@ static bool flush_over(struct monitor_vcpu *v, uint64_t time, bool itself)
 static void flush_others(struct monitor_vcpu *v, uint64_t vcpus, bool itself)
 {
 	uint64_t time = __atomic_add_fetch(&v->vm->mmu.clock, 1, __ATOMIC_SEQ_CST);
+	unsigned int spins = 0;
 
 	for (uint64_t rest = vcpus; rest; rest &= rest - 1) {
 		struct monitor_vcpu *other = v->vm->vcpu[__builtin_ctzll(rest)];
@@ -84,10 +85,8 @@ static void flush_others(struct monitor_vcpu *v, uint64_t vcpus, bool itself)
 	for (uint64_t rest = vcpus; rest; rest &= rest - 1) {
 		struct monitor_vcpu *other = v->vm->vcpu[__builtin_ctzll(rest)];
 
-		while (!flush_over(other, time, itself)) {
-			vcpu_answer(v);
-			__builtin_ia32_pause();
-		}
+		while (!flush_over(other, time, itself))
+			vcpu_relax(v, &spins);
 	}
 }
 

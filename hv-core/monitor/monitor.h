@@ -119,6 +119,7 @@ struct monitor_vcpu {
 	uint64_t syscall_entry;	   /* 0: none */
 	uint64_t waiting[4];	   /* interrupts, by vector */
 	uint64_t dr6;
+	uint64_t xcr0_supported; /* 0: the CPU has no XSAVE */
 	uint32_t away;		   /* it uses no translation of the guest's before vcpu_back() */
 	uint32_t resting;	   /* it is down, in the start's address space */
 	bool fresh;		   /* `context` has not been entered yet */
@@ -184,8 +185,10 @@ void interrupt_pending_update(struct monitor_vcpu *v);
 /* From here to vcpu_back() nobody waits for it to flush: it does that then. */
 void vcpu_away(struct monitor_vcpu *v);
 void vcpu_back(struct monitor_vcpu *v);
-/* While it waits for another one. */
+/* Flush, if another one has asked for it. */
 void vcpu_answer(struct monitor_vcpu *v);
+/* One round of waiting for another one, which answers; `spins` is the caller's count of them. */
+void vcpu_relax(struct monitor_vcpu *v, unsigned int *spins);
 /* Not up any more? Then it sleeps here until it is. */
 void vcpu_rest(struct monitor_vcpu *v);
 /* Wait, with mmu.lock held, until another one that is down rests. It may be up again at return. */
@@ -204,6 +207,13 @@ int vcpu_clock(struct monitor_vcpu *v, bool on);
 
 /* emulate.c: true when the instruction at rip was emulated, counted and stepped over. */
 bool emulate(struct monitor_vcpu *v, struct monitor_regs *regs);
+
+/* control.c: true when it is done; else it is the guest's fault. */
+void control_start(struct monitor_vcpu *v);
+bool control_read(const struct monitor_vcpu *v, unsigned int cr, uint64_t *value);
+bool control_write(struct monitor_vcpu *v, unsigned int cr, uint64_t value);
+bool control_xsetbv(struct monitor_vcpu *v, uint32_t index, uint64_t value);
+bool control_xcr0_valid(uint64_t supported, uint64_t value);
 
 /* frame.c */
 #define FRAME_WORDS_MAX 6

@@ -54,15 +54,31 @@ void vcpu_back(struct monitor_vcpu *v)
 	vcpu_answer(v);
 }
 
+/* Whom it waits for may be without a CPU of the host's, which this one would otherwise use up. */
+#define SPINS 2048
+
+void vcpu_relax(struct monitor_vcpu *v, unsigned int *spins)
+{
+	static const uint64_t nothing[PVN_HYPERCALL_ARGS];
+
+	vcpu_answer(v);
+	__builtin_ia32_pause();
+	if (++*spins % SPINS)
+		return;
+	v->shared.counters.forwarded++;
+	vcpu_away(v);
+	arch_vmm_call(PVN_HC_SCHED_YIELD, nothing);
+	vcpu_back(v);
+}
+
 void mmu_lock_wait(struct mmu *mmu)
 {
 	struct monitor_vcpu *v = arch_self();
+	unsigned int spins = 0;
 
 	do {
-		while (__atomic_load_n(&mmu->lock, __ATOMIC_RELAXED)) {
-			vcpu_answer(v);
-			__builtin_ia32_pause();
-		}
+		while (__atomic_load_n(&mmu->lock, __ATOMIC_RELAXED))
+			vcpu_relax(v, &spins);
 	} while (__atomic_exchange_n(&mmu->lock, 1, __ATOMIC_ACQUIRE));
 }
 
@@ -127,13 +143,13 @@ void vcpu_rest(struct monitor_vcpu *v)
 void vcpu_wait_rest(struct monitor_vcpu *v, struct monitor_vcpu *other)
 {
 	struct mmu *mmu = &v->vm->mmu;
+	unsigned int spins = 0;
 
 	while (!vcpu_is_up(other) && !__atomic_load_n(&other->resting, __ATOMIC_SEQ_CST)) {
 		mmu_unlock(mmu);
 		/* It may be waiting for this one to rest. */
 		vcpu_rest(v);
-		vcpu_answer(v);
-		__builtin_ia32_pause();
+		vcpu_relax(v, &spins);
 		mmu_lock(mmu);
 	}
 }

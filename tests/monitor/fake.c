@@ -13,7 +13,7 @@ void fake_init(void)
 {
 	memset(&fake, 0, sizeof(fake));
 	fake.ram = calloc(1, FAKE_RAM);
-	fake.v.self = &fake.v;
+	fake.self = fake.v.self = &fake.v;
 	fake.v.vm = &fake.vm;
 	fake.v.regs = &fake.regs;
 	fake.v.ram = fake.ram;
@@ -30,6 +30,25 @@ void fake_init(void)
 	fake.regs.rflags = RFLAGS_FIXED;
 }
 
+void fake_more(void)
+{
+	for (unsigned int i = 0; i < FAKE_OTHERS; i++) {
+		struct monitor_vcpu *v = &fake.other[i];
+
+		v->shared.boot = fake.v.shared.boot;
+		v->shared.boot.vcpu = fake.vm.nr_vcpus;
+		v->self = v;
+		v->vm = &fake.vm;
+		v->regs = &fake.other_regs[i];
+		v->ram = fake.v.ram;
+		v->info = &v->own_info;
+		v->call = (struct monitor_call){ .v = v, .args = &v->regs->rdi };
+		v->mmu.flushed = ~0ull;
+		v->resting = v->away = 1;
+		fake.vm.vcpu[fake.vm.nr_vcpus++] = v;
+	}
+}
+
 void fake_destroy(void)
 {
 	free(fake.ram);
@@ -44,13 +63,15 @@ void *fake_at(uint64_t va)
 
 int64_t fake_call(uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)
 {
-	fake.regs.rax = nr;
-	fake.regs.rdi = a0;
-	fake.regs.rsi = a1;
-	fake.regs.rdx = a2;
-	fake.regs.r10 = a3;
-	fake.regs.r8 = a4;
-	return hypercall_handle(&fake.v, nr);
+	struct monitor_regs *regs = fake.self->regs;
+
+	regs->rax = nr;
+	regs->rdi = a0;
+	regs->rsi = a1;
+	regs->rdx = a2;
+	regs->r10 = a3;
+	regs->r8 = a4;
+	return hypercall_handle(fake.self, nr);
 }
 
 /* A byte at a time, as far as memory is mapped: like the hardware's, a failed copy may be partly done. */
@@ -116,6 +137,10 @@ int arch_wrmsr_try(uint32_t msr, uint64_t value)
 
 void arch_sleep(void)
 {
+	if (fake.sleeping) {
+		fake.sleeping();
+		return;
+	}
 	/* Nobody wakes it: the guest is at its end, as when it is stopped. */
 	if (!fake.wakes_with || ++fake.sleeps > FAKE_SLEEPS_MAX)
 		longjmp(fake.stopped, 1);
@@ -137,11 +162,13 @@ void arch_apic_write(unsigned int reg, uint32_t value)
 void arch_poke(unsigned int vcpu)
 {
 	fake.pokes[vcpu]++;
+	if (fake.poked)
+		fake.poked(vcpu);
 }
 
 struct monitor_vcpu *arch_self(void)
 {
-	return &fake.v;
+	return fake.self;
 }
 
 void arch_return(struct monitor_vcpu *v)
@@ -167,6 +194,25 @@ uint64_t arch_gs_load(uint16_t selector, uint64_t own)
 uint64_t arch_take_dr6(void)
 {
 	return fake.dr6;
+}
+
+uint64_t arch_read_cr(unsigned int cr)
+{
+	return cr ? FAKE_CR4 : FAKE_CR0;
+}
+
+uint64_t arch_xsave_start(void)
+{
+	return fake.xcr0_supported;
+}
+
+int arch_xsetbv_try(uint64_t value)
+{
+	/* As hardware: asked for what it hasn't, the monitor would have made a mistake. */
+	if (value & ~fake.xcr0_supported)
+		abort();
+	fake.xcr0 = value;
+	return 0;
 }
 
 uint64_t arch_read_cr2(void)
@@ -204,6 +250,8 @@ void arch_out(uint16_t port, unsigned int bytes, uint32_t value)
 int64_t arch_vmm_call(uint64_t nr, const uint64_t *args)
 {
 	fake.vmm_calls++;
+	if (fake.in_vmm)
+		fake.in_vmm();
 	fake.vmm_nr = nr;
 	memcpy(fake.vmm_args, args, sizeof(fake.vmm_args));
 	return fake.vmm_result;

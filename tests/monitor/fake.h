@@ -13,10 +13,21 @@
 /* The last page below the gap of addresses is mapped too, to the end of RAM. */
 #define FAKE_EDGE 0x7ffffffff000ull
 #define FAKE_PORTS 8
+#define FAKE_CR0 0x80050033ull
+#define FAKE_CR4 0x40620ull
 #define FAKE_SLEEPS_MAX 100
+
+#define FAKE_OTHERS 2
 
 struct fake {
 	struct monitor_vcpu v;
+	/* With fake_more(): vCPUs that rest, new ones. Whose code runs: */
+	struct monitor_vcpu other[FAKE_OTHERS];
+	struct monitor_regs other_regs[FAKE_OTHERS];
+	struct monitor_vcpu *self;
+	void (*poked)(unsigned int vcpu); /* what a poke does at once; NULL: nothing, it is counted */
+	void (*sleeping)(void); /* what happens while a vCPU sleeps; NULL: as wakes_with says */
+	void (*in_vmm)(void); /* while the VMM has a call */
 	struct monitor_vm vm;
 	struct monitor_regs regs;
 	uint8_t *ram; /* exactly FAKE_RAM bytes, for the address sanitizer */
@@ -35,6 +46,7 @@ struct fake {
 	uint64_t open_gates[4], clock_msr, eoi_msr;
 	bool no_clock;
 	uint64_t dr6, gs_selector, kernel_gs;
+	uint64_t xcr0, xcr0_supported;
 	uint16_t port;
 	uint32_t port_value;
 };
@@ -44,9 +56,11 @@ extern struct fake fake;
 /* All families offered that pv mode has, none accepted yet. */
 void fake_init(void);
 void fake_destroy(void);
+/* After it: FAKE_OTHERS more vCPUs. */
+void fake_more(void);
 /* A pointer to mapped guest memory. */
 void *fake_at(uint64_t va);
-/* A call as SYSCALL makes it. */
+/* A call as SYSCALL makes it, of the vCPU that is fake.self. */
 int64_t fake_call(uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4);
 
 #endif

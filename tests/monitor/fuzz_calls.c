@@ -202,6 +202,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	left = size;
 	fake_init();
 	space_init();
+	fake_more();
 	fake.wakes_with = WAKES_WITH;
 	fake.vm.trap[WAKES_WITH] = (struct monitor_trap){ FAKE_VA, PVN_TRAP_INTERRUPT_OFF };
 	/* A guest that is stopped is at its end, and its tables must be right all the same. */

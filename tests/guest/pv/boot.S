@@ -63,9 +63,11 @@ trap_common:
 	pushq	%r13
 	pushq	%r14
 	pushq	%r15
+	cmpl	$0, smp_cpus(%rip)	/* with more vCPUs user mode is only interrupted */
+	jne	1f
 	testb	$3, 144(%rsp)
 	jnz	pv_user_back
-	movq	%rsp, %rdi
+1:	movq	%rsp, %rdi
 	cld
 	call	pv_trap
 	popq	%r15

@@ -258,6 +258,28 @@ void pv_mmu_tops(uint64_t *kernel, uint64_t *user)
 	*user = U4;
 }
 
+int64_t pv_mmu_more_zone(void)
+{
+	uint64_t chunk = ZONE + ZONE_BYTES;
+
+	return set(K2_DIRECT, chunk >> 21 & 511, chunk | P | U | NX | LARGE) | pvn_mmu_zone_add(chunk, ZONE_BYTES);
+}
+
+uint64_t pv_mmu_second_top(void)
+{
+	return SPARE;
+}
+
+int64_t pv_mmu_fill_top(uint64_t top)
+{
+	int64_t ret = 0;
+
+	for (unsigned int i = 0; i < 512; i++)
+		if ((i < 256 || i > 271) && direct(K4)[i] & P)
+			ret |= set(top, i, direct(K4)[i] & ~(A | D));
+	return ret;
+}
+
 int64_t pv_mmu_map(unsigned int index, uint64_t value)
 {
 	return set(U1, index, value);

@@ -95,6 +95,11 @@ int64_t pv_mmu_switch(bool user);
 /* Its top-level tables; the entry of PV_USER_TEXT + index * 4096 in it. */
 void pv_mmu_tops(uint64_t *kernel, uint64_t *user);
 int64_t pv_mmu_map(unsigned int index, uint64_t value);
+/* A second chunk for the zone. */
+int64_t pv_mmu_more_zone(void);
+/* A frame for another kernel's top-level table; its entries, as those of the first. */
+uint64_t pv_mmu_second_top(void);
+int64_t pv_mmu_fill_top(uint64_t top);
 void pv_mmu_trusted(void);
 void pv_mmu_break(void);
 /* user.c */
@@ -106,11 +111,17 @@ void pv_user_break(void);
 void pv_user_start(void);
 /* So many of them by a program; how many upcalls came meanwhile. */
 unsigned int pv_user_null(uint64_t calls);
+/* control.c */
+void pv_control_suite(void);
 /* stress.c */
 void pv_stress_suite(void);
 /* smp.c, smp_suite.c */
 bool pv_smp_trap(struct pv_frame *frame);
 void pv_smp_suite(bool trusted);
+void pv_smp_stress(bool trusted);
+/* By its word. It returns when the guest has not ended by it. */
+void pv_smp_end(const char *word);
+bool pv_is(const char *line, const char *word);
 /* events.c */
 /* What is pending of a port has been seen by the vCPU that it is bound to. */
 void pv_events_seen(unsigned int vcpu, uint32_t port);

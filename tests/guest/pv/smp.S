@@ -23,7 +23,7 @@ smp_count_entry:
 	call	pv_page
 	ud2
 
-/* uint64_t smp_user(struct pvn_return_frame *frame): user mode; a system call of the program comes back here. */
+/* uint64_t smp_user(frame, rsi): user mode; a system call of the program comes back here. */
 	.globl	smp_user
 smp_user:
 	pushq	%rbx
@@ -33,12 +33,14 @@ smp_user:
 	pushq	%r14
 	pushq	%r15
 	movq	%rsp, %gs:SMP_RSP
+	movq	%rsi, %rdx
 	movq	%rdi, %rsi
 	subq	$64, %rsp
 	movq	%rsp, %rdi
 	movl	$8, %ecx
 	cld
 	rep movsq
+	movq	%rdx, %rsi
 	movl	$PVN_HC_CPU_TRAP_RETURN, %eax
 	call	pv_page
 	jmp	1f

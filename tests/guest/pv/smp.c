@@ -38,6 +38,12 @@ bool pv_smp_trap(struct pv_frame *frame)
 		me->faults++;
 		return true;
 	}
+	if (frame->vector == 3) {
+		if (me->flag_on_return)
+			frame->hw.rflags |= 0x200;
+		me->flag_on_return = false;
+		return true;
+	}
 	if (frame->vector != SMP_KICK && frame->vector != SMP_EVENT)
 		return false;
 	me->wrong += me->info->interrupts_on != 0;
@@ -48,10 +54,20 @@ bool pv_smp_trap(struct pv_frame *frame)
 	return true;
 }
 
+/* There may be more vCPUs than the host has CPUs: who waits lets others run. */
+static void relax(unsigned int *rounds)
+{
+	__builtin_ia32_pause();
+	if (!(++*rounds % 512))
+		pvn_sched_yield();
+}
+
 /* A vCPU's life, with its interrupts on. */
 void smp_other(struct smp_cpu *me)
 {
-	me->info->kernel_stack = (uint64_t)stack[me->index] + STACK;
+	unsigned int rounds = 0;
+
+	pvn_cpu_syscall_entry((uint64_t)smp_syscall, 0);
 	smp_flag(true);
 	SMP_STORE(me->hello, me->hello + 1);
 	for (;;) {
@@ -61,18 +77,19 @@ void smp_other(struct smp_cpu *me)
 			me->result = job(me->arg);
 			SMP_STORE(me->job, NULL);
 		}
-		__builtin_ia32_pause();
+		relax(&rounds);
 	}
 }
 
 static bool until(bool (*is)(const void *word, uint64_t least), const void *word, uint64_t least)
 {
 	uint64_t end = pv_now() + PATIENCE;
+	unsigned int rounds = 0;
 
 	while (!is(word, least)) {
 		if (pv_now() > end)
 			return false;
-		__builtin_ia32_pause();
+		relax(&rounds);
 	}
 	return true;
 }
@@ -183,6 +200,19 @@ void smp_begin(bool trusted)
 	for (unsigned int i = 0; i < smp_cpus; i++)
 		ret |= pvn_vcpu_info_register(i, pv_gpa(page[i]));
 	pv_info = smp_cpu[0].info;
+	for (unsigned int i = 0; i < smp_cpus; i++)
+		smp_cpu[i].info->kernel_stack = (uint64_t)stack[i] + STACK;
 	pv_equal(0, ret, "a page for each vCPU");
 	traps();
+}
+
+void smp_up_all(void)
+{
+	int64_t ret = 0;
+
+	for (unsigned int i = 1; i < smp_cpus; i++) {
+		ret |= smp_create(i) | pvn_vcpu_up(i);
+		ret |= !smp_until64(&smp_cpu[i].hello, 1);
+	}
+	pv_equal(0, ret, "all are up");
 }

@@ -25,6 +25,7 @@ struct smp_cpu {
 	uint64_t arg, result;
 	uint64_t hello, faults, resume;
 	bool stop; /* what it does that goes on and on */
+	bool flag_on_return; /* the next trap's return turns the virtual flag on */
 	struct pvn_vcpu_info *info;
 };
 
@@ -45,10 +46,13 @@ static inline struct smp_cpu *smp_me(void)
 void smp_start(void);
 void smp_count_entry(void);
 void smp_syscall(void);
-uint64_t smp_user(struct pvn_return_frame *frame);
+/* User mode, with this in rsi; what its system call has in rdi. */
+uint64_t smp_user(const struct pvn_return_frame *frame, uint64_t rsi);
 void smp_other(struct smp_cpu *me);
-/* Tables, features, traps, every vCPU up and waiting for jobs. */
+/* Tables, features, traps, a page for each vCPU. */
 void smp_begin(bool trusted);
+/* The others, waiting for jobs. */
+void smp_up_all(void);
 /* A job for another vCPU, and its result. */
 void smp_give(unsigned int cpu, uint64_t (*job)(uint64_t), uint64_t arg);
 uint64_t smp_result(unsigned int cpu);

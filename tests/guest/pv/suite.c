@@ -411,8 +411,6 @@ static void test_refused(void)
 	pv_expect(before + 15, 13, "INT of the double fault's");
 	PV_TRY("movq %0, %%dr7", : : "a"(0x401ull) : "r11", "memory");
 	pv_expect(before + 16, 13, "debug registers");
-	PV_TRY("xorl %%ecx, %%ecx; xgetbv", : : : "rax", "rcx", "rdx", "r11", "memory");
-	pv_expect(before + 17, 6, "XGETBV: XSAVE is off");
 }
 
 /* Instructions that end with the lower half of the address space: what comes next is no address. */
@@ -521,7 +519,7 @@ static void benches(void)
 	pv_bench("core.multicall of 64 core.null", one_multicall, 1);
 }
 
-static bool is(const char *line, const char *word)
+bool pv_is(const char *line, const char *word)
 {
 	while (*word && *line == *word) {
 		line++;
@@ -547,84 +545,97 @@ static void plan(void)
 static void end(const char *line)
 {
 	pvn_core_accept_features(PVN_ABI_VERSION, (uint32_t)pvn_core_features(0), 0, 0, 0);
-	if (is(line, "no-handler"))
+	if (pv_is(line, "no-handler"))
 		__asm__ __volatile__("movl $0x600d, %%eax; ud2" : : : "rax");
 	pv_traps_register(0);
-	if (is(line, "no-stack"))
+	if (pv_is(line, "no-stack"))
 		__asm__ __volatile__("movq %0, %%rsp; ud2" : : "r"(NOWHERE));
-	if (is(line, "stack-read-only"))
+	if (pv_is(line, "stack-read-only"))
 		__asm__ __volatile__("leaq pv_start+512(%%rip), %%rsp; ud2" : :);
-	if (is(line, "stack-in-monitor"))
+	if (pv_is(line, "stack-in-monitor"))
 		__asm__ __volatile__("movq %0, %%rsp; ud2" : : "r"(MONITOR_VA + 0x20000));
-	if (is(line, "stack-in-zone") && !pvn_mmu_zone_add(ZONE, ZONE_BYTES))
+	if (pv_is(line, "stack-in-zone") && !pvn_mmu_zone_add(ZONE, ZONE_BYTES))
 		__asm__ __volatile__("movq %0, %%rsp; ud2" : : "r"(PVN_PV_DIRECT_MAP + ZONE + 0x1000));
-	if (is(line, "empty-space") && !pvn_mmu_zone_add(ZONE, ZONE_BYTES) &&
+	if (pv_is(line, "empty-space") && !pvn_mmu_zone_add(ZONE, ZONE_BYTES) &&
 	    !pvn_mmu_table_alloc(ZONE, 4, PVN_MMU_TABLE_KERNEL))
 		pvn_mmu_space_switch(ZONE, 0, 0);
-	if (is(line, "loop")) {
+	if (pv_is(line, "loop")) {
 		table[0] = (struct pvn_trap_entry){ 14, 0, NOWHERE };
 		pvn_cpu_trap_table(pv_gpa(table), 1);
 		__asm__ __volatile__("movl (%0), %%eax" : : "r"(NOWHERE) : "rax");
 	}
-	if (is(line, "crash"))
+	if (pv_is(line, "crash"))
 		pvn_debug_crash(pv_gpa("told to crash"), 13);
 	/* RAM beyond the hole of device registers, by the direct map and by a call. */
-	if (is(line, "high-memory")) {
+	if (pv_is(line, "high-memory")) {
 		memcpy((void *)(PVN_PV_DIRECT_MAP + HIGH_RAM), "above the hole", 14);
 		pvn_debug_log(HIGH_RAM, 14);
 	}
-	if (is(line, "reset"))
+	if (pv_is(line, "reset"))
 		pvn_sched_shutdown(PVN_SHUTDOWN_REBOOT);
-	if (is(line, "halt")) {
+	if (pv_is(line, "halt")) {
 		pv_text("READY\n");
 		__asm__ __volatile__("cli; hlt");
 	}
-	if (is(line, "bench")) {
+	if (pv_is(line, "bench")) {
 		pv_mmu_benches();
 		benches();
 	}
-	if (is(line, "bench-calls"))
+	if (pv_is(line, "bench-calls"))
 		benches();
-	if (is(line, "bench-user"))
+	if (pv_is(line, "bench-user"))
 		pv_user_benches();
-	if (is(line, "user") || is(line, "user-trusted")) {
-		pv_user_suite(is(line, "user-trusted"));
+	if (pv_is(line, "user") || pv_is(line, "user-trusted")) {
+		pv_user_suite(pv_is(line, "user-trusted"));
 		plan();
 	}
-	if (is(line, "smp") || is(line, "smp-trusted")) {
-		pv_smp_suite(is(line, "smp-trusted"));
+	if (pv_is(line, "smp") || pv_is(line, "smp-trusted")) {
+		pv_smp_suite(pv_is(line, "smp-trusted"));
 		plan();
 	}
-	if (is(line, "stress")) {
+	if (pv_is(line, "control")) {
+		pv_traps_register(0);
+		pv_control_suite();
+		plan();
+	}
+	if (pv_is(line, "smp-stress") || pv_is(line, "smp-stress-trusted")) {
+		pv_smp_stress(pv_is(line, "smp-stress-trusted"));
+		plan();
+	}
+	if (line[0] == 's' && line[1] == 'm' && line[2] == 'p' && !pv_results()) {
+		pv_smp_end(line);
+		plan();
+	}
+	if (pv_is(line, "stress")) {
 		pv_stress_suite();
 		plan();
 	}
-	if (is(line, "events")) {
+	if (pv_is(line, "events")) {
 		pv_info_start();
 		pv_events_suite();
 		plan();
 	}
-	if (is(line, "not-trusted")) {
+	if (pv_is(line, "not-trusted")) {
 		pv_equal(-PVN_ESTATE, pvn_mmu_zone_trust(1), "mmu.zone_trust where the host does not allow it");
 		plan();
 	}
-	if (is(line, "monitor-breaks"))
+	if (pv_is(line, "monitor-breaks"))
 		pv_user_break();
-	if (is(line, "user-stack-hole"))
+	if (pv_is(line, "user-stack-hole"))
 		pv_user_end(MONITOR_VA + 0x20000, false);
-	if (is(line, "user-stack-apart"))
+	if (pv_is(line, "user-stack-apart"))
 		pv_user_end(NOWHERE, false);
-	if (is(line, "user-stack-no-address"))
+	if (pv_is(line, "user-stack-no-address"))
 		pv_user_end(0x8000000000000000, false);
-	if (is(line, "user-stack-low"))
+	if (pv_is(line, "user-stack-low"))
 		pv_user_end(PV_USER_STACK + 4096, false);
-	if (is(line, "syscall-stack-hole"))
+	if (pv_is(line, "syscall-stack-hole"))
 		pv_user_end(PVN_PV_HOLE_END + 16, true);
-	if (is(line, "syscall-stack-apart"))
+	if (pv_is(line, "syscall-stack-apart"))
 		pv_user_end(NOWHERE, true);
-	if (is(line, "syscall-stack-low"))
+	if (pv_is(line, "syscall-stack-low"))
 		pv_user_end(PV_USER_STACK + 4096, true);
-	if (is(line, "mmu")) {
+	if (pv_is(line, "mmu")) {
 		pv_mmu_suite();
 		plan();
 	}
