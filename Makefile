@@ -52,11 +52,13 @@ tests: $(TEST_PROGRAMS)
 setup:
 	@tests/phase setup tests/setup/all
 
-demo: setup
-	@tests/phase build $(MAKE) -s -j$(JOBS) programs modules $(OUT)/guest-initrd
+demo: setup guest-kernel-phase
+	@tests/phase build $(MAKE) -s -j$(JOBS) programs modules $(OUT)/guest-initrd $(OUT)/guest-kernel/initrd
 	@benchmarks/demo $(if $(PEER),--peer $(PEER)) $(DEMO_ARGS)
 
+# The patched kernel, and the same one without patches, before the second make: paths.mk names them for it.
 bench-cpu: setup
+	@tests/phase guest-kernel tests/setup/all guest-kernel stock-kernel
 	@tests/phase build $(MAKE) -s -j$(JOBS) programs modules $(OUT)/cpu/initrd
 	@benchmarks/cpu/bench-cpu $(BENCH_CPU_ARGS)
 

@@ -10,15 +10,18 @@ $(OUT)/bin/cpu-bench: $(CPU_BENCH_SRCS) $(wildcard benchmarks/cpu/*.h) pv-driver
 
 PROGRAMS += $(OUT)/bin/cpu-bench
 
-# The modules that hypercall.null goes through, for the kernel that set-up fetched and for the patched one, whose build folder
-# is PVN_GUEST_KERNEL_KDIR. Made anew each time, since another one may be asked for.
+# The modules that hypercall.null goes through, for the kernel that set-up fetched, for the patched one, whose build folder
+# is PVN_GUEST_KERNEL_KDIR, and for that without patches. Made anew each time, since another one may be asked for.
 CPU_INITRD := $(OUT)/cpu/initrd
 CPU_INITRD_TREE := $(OUT)/cpu/tree
 CPU_GUEST_KERNEL_OUT := $(if $(PVN_GUEST_KERNEL_KDIR),$(OUT)/cpu/guest-kernel)
+CPU_STOCK_KERNEL_OUT := $(if $(PVN_GUEST_KERNEL_STOCK_KDIR),$(OUT)/cpu/stock-kernel)
 
 $(CPU_INITRD): $(OUT)/bin/cpu-bench $(MODULES) FORCE
 	@rm -rf $(CPU_INITRD_TREE) && mkdir -p $(CPU_INITRD_TREE)
 	@strip -o $(CPU_INITRD_TREE)/init $(OUT)/bin/cpu-bench
 	+@$(if $(CPU_GUEST_KERNEL_OUT),$(MAKE) -s OUT=$(CPU_GUEST_KERNEL_OUT) KDIR=$(PVN_GUEST_KERNEL_KDIR) modules)
-	@benchmarks/cpu/add-modules $(CPU_INITRD_TREE) $(OUT)/modules $(CPU_GUEST_KERNEL_OUT:%=%/modules)
+	+@$(if $(CPU_STOCK_KERNEL_OUT),$(MAKE) -s OUT=$(CPU_STOCK_KERNEL_OUT) KDIR=$(PVN_GUEST_KERNEL_STOCK_KDIR) modules)
+	@benchmarks/cpu/add-modules $(CPU_INITRD_TREE) $(OUT)/modules $(CPU_GUEST_KERNEL_OUT:%=%/modules) \
+		$(CPU_STOCK_KERNEL_OUT:%=%/modules)
 	@tests/images/pack-overlay $(CPU_INITRD_TREE) $@

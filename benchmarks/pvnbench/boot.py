@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """boot.init: the VMM's start to the first line of the guest's init, and the exits up to there.
 
-The guest has one vCPU, 512 MiB and one disk of the VMM's own kind; the kernel, its command line and the initrd are the
-same for every VMM.
+The guest has one vCPU and 512 MiB; the kernel, its command line and the initrd are the same for every VMM. The patched kernel,
+as an hvm guest and in pv mode, has the same initrd and a configuration of its own.
 """
 
 import os
@@ -13,6 +13,10 @@ from . import counters, guest, host, results
 def commands(args):
     common = ["--kernel", args.kernel, "--initrd", args.boot_initrd, "--append", host.KERNEL_LINE]
     found = {"hvm": [args.paravane, "run", "--memory", f"{host.RAM_MIB}M", "--cpus", "1"] + common}
+    if args.guest_kernel:
+        for name, mode in host.PATCHED_MODES.items():
+            found[name] = [args.paravane, "run", "--mode", mode, "--memory", f"{host.RAM_MIB}M", "--cpus", "1",
+                           "--kernel", args.guest_kernel, "--initrd", args.boot_initrd, "--append", host.kernel_line(mode)]
     if args.peer == "qemu":
         found["qemu-pc"] = [args.qemu, "-L", args.qemu_data, "-machine", "pc,accel=kvm", "-cpu", "host",
                             "-m", str(host.RAM_MIB), "-smp", "1", "-nodefaults", "-display", "none",

@@ -21,11 +21,11 @@ def bits(*numbers):
 
 
 # One CPUID for all: what pv mode hides (hv-core/vmm/cpuid.c:pv_masks), hidden in hvm mode too, so that no kernel uses what
-# another one can't. Guests report what they see, and the report says whether it was the same.
+# another one can't; and XSAVE, so that a switch costs all the same on any CPU. Guests report what they see, and the report says whether it was the same.
 CPUID_MASK = (
     f"1:ecx:{bits(3, 5, 12, 17, 21, 24, 26, 27, 28, 29)}",
     f"1:edx:{bits(7, 9, 11, 12, 13, 14)}",
-    f"7:ebx:{bits(0, 1, 5, 7, 10, 16, 17, 20, 21, 26, 27, 28, 30, 31)}",
+    f"7:ebx:{bits(0, 1, 5, 7, 10, 14, 16, 17, 20, 21, 26, 27, 28, 30, 31)}",
     f"7:ecx:{bits(1, 2, 3, 4, 6, 7, 9, 10, 11, 12, 14, 16)}",
     f"7:edx:{bits(2, 3, 8, 20, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31)}",
     f"80000001:ecx:{bits(2, 11, 16)}",
@@ -37,19 +37,18 @@ SAME_FOR_ALL = ["--memory", f"{MEMORY_MIB}M", "--cpus", "1", "--kvm-features", "
 
 
 class Variant:
-    """kernel: 'stock', 'patched', or 'either' (patched when it is there). absent: why nobody can run it yet."""
+    """kernel: 'stock', 'patched', or 'either' (patched when it is there). append: words on the kernel's command line."""
 
-    def __init__(self, name, kernel, npt=True, options=(), absent=None):
-        self.name, self.kernel, self.npt, self.options, self.absent = name, kernel, npt, list(options), absent
+    def __init__(self, name, kernel, npt=True, options=(), append=""):
+        self.name, self.kernel, self.npt, self.options, self.append = name, kernel, npt, list(options), append
 
 
 VARIANTS = (
     Variant("hvm-stock", "stock"),
     Variant("hvm", "patched"),
     Variant("hvm-shadow", "either", npt=False),
-    Variant("pv", "patched", options=("--mode", "pv"),
-            absent="the patched kernel makes each update of a table a call so far: that is pv-unbatched"),
-    Variant("pv-unbatched", "patched", options=("--mode", "pv")),
+    Variant("pv", "patched", options=("--mode", "pv")),
+    Variant("pv-unbatched", "patched", options=("--mode", "pv"), append="paravane.mmu=unbatched"),
     Variant("pv-trusted", "patched", options=("--mode", "pv", "--pv-tables", "trusted")),
 )
 
@@ -65,9 +64,10 @@ class Kernels:
             if path and (where == "PVN_GUEST_KERNEL" or os.path.exists(path)):
                 self.patched, self.patched_from = os.path.abspath(path), where
                 break
-        own = environment.get("PVN_GUEST_KERNEL_STOCK")
-        self.stock = os.path.abspath(own) if own else set_up.get("PVN_KERNEL_VMLINUX")
+        own, made = environment.get("PVN_GUEST_KERNEL_STOCK"), set_up.get("PVN_GUEST_KERNEL_STOCK")
+        self.stock = os.path.abspath(own) if own else made or set_up.get("PVN_KERNEL_VMLINUX")
         self.stock_is = ("the unpatched kernel that PVN_GUEST_KERNEL_STOCK names" if own
+                         else "the patched kernel's source and configuration without the patches" if made
                          else "Debian's kernel, with Debian's configuration")
 
     def patched_missing(self):
@@ -142,13 +142,13 @@ def plan(kernels, paravane, initrd, wanted=None):
             continue
         kernel, missing = kernels.pick(variant)
         lacking = [word for word in variant.options if word.startswith("--") and word not in known]
-        if variant.absent or missing:
-            not_run[variant.name] = variant.absent or missing
+        if missing:
+            not_run[variant.name] = missing
         elif lacking:
             not_run[variant.name] = f"{os.path.basename(paravane)} run has no option {lacking[0]} yet"
         else:
             run[variant.name] = {
                 "command": [paravane, "run", "--name", variant.name, "--kernel", kernel, "--initrd", initrd, "--append",
-                            f"{KERNEL_LINE} -- --serve"] + SAME_FOR_ALL + variant.options,
+                            " ".join(filter(None, (KERNEL_LINE, variant.append, "-- --serve")))] + SAME_FOR_ALL + variant.options,
                 "npt": variant.npt, "kernel": kernel, "kernel_is": kernels.describe(kernel)}
     return run, not_run

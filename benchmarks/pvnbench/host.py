@@ -15,10 +15,17 @@ RAM_BYTES = RAM_MIB << 20
 IMAGE_MIB = 256
 # The same words for every VMM and every round; tsc=reliable spares guests the watchdog's exits alike.
 KERNEL_LINE = "console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable"
-TAPS = ("pvnt0", "pvnt1", "pvnt2", "pvnt3")
-# What each tap is for: our e1000, our PV, and the peer's two.
+# A tap each for our e1000, our PV, the peer's two, and PV in the guests with the patched kernel.
+TAPS = {"e1000": "pvnt0", "pv": "pvnt1", "qemu-e1000": "pvnt2", "qemu-virtio": "pvnt3", "hvm+pv": "pvnt4", "pv+pv": "pvnt5"}
 MACS = {"e1000": "52:56:4e:00:00:01", "pv": "52:56:4e:00:00:02", "pv-user": "52:56:4e:00:00:03",
-        "qemu-e1000": "52:56:4e:00:00:04", "qemu-virtio": "52:56:4e:00:00:05"}
+        "qemu-e1000": "52:56:4e:00:00:04", "qemu-virtio": "52:56:4e:00:00:05",
+        "hvm+pv": "52:56:4e:00:00:06", "pv+pv": "52:56:4e:00:00:07"}
+# The patched kernel as an hvm guest and in pv mode: by their names what differs between the two is the mode alone.
+PATCHED_MODES = {"hvm-patched": "hvm", "pv": "pv"}
+
+
+def kernel_line(mode):
+    return KERNEL_LINE.replace("ttyS0", "hvc0") if mode == "pv" else KERNEL_LINE
 
 
 class HostError(Exception):
@@ -36,7 +43,7 @@ class DiskImage:
     """A raw image that allows direct I/O: on a null_blk RAM disk in the test host, else in a folder of the host's."""
 
     def __init__(self):
-        self.mount = self.describe = self.path = None
+        self.mount = self.describe = self.path = self.folder = None
 
     def __enter__(self):
         if os.environ.get("PARAVANE_IN_TESTHOST") == "1":
@@ -45,19 +52,28 @@ class DiskImage:
             sh("modprobe", "ext4")
             sh("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,nodiscard", "-O", "^has_journal", "/dev/nullb0")
             sh("mount", "/dev/nullb0", self.mount)
-            self.path = os.path.join(self.mount, "disk.img")
+            self.folder = self.mount
             self.describe = f"{IMAGE_MIB} MiB raw file, ext4 without journal on null_blk (memory-backed)"
         else:
             folder = os.environ.get("PARAVANE_BENCH_DIR", os.path.join("out", "demo"))
-            self.path = os.path.join(os.path.abspath(folder), "disk.img")
+            self.folder = os.path.abspath(folder)
             self.describe = f"{IMAGE_MIB} MiB raw file in {folder}"
-        # Written through, so that no later write has to allocate.
-        sh("dd", "if=/dev/urandom", f"of={self.path}", "bs=1M", f"count={IMAGE_MIB}", "oflag=direct")
+        self.images = []
+        self.path = self.image("disk")
         return self
 
+    def image(self, name):
+        """One more image of the kind: two guests of ours do not share a file."""
+        path = os.path.join(self.folder, f"{name}.img")
+        self.images.append(path)
+        # Written through, so that no later write has to allocate.
+        sh("dd", "if=/dev/urandom", f"of={path}", "bs=1M", f"count={IMAGE_MIB}", "oflag=direct")
+        return path
+
     def __exit__(self, *_):
-        if self.path and os.path.exists(self.path):
-            os.unlink(self.path)
+        for path in self.images:
+            if os.path.exists(path):
+                os.unlink(path)
         if self.mount:
             sh("umount", self.mount, check=False)
             os.rmdir(self.mount)
@@ -70,7 +86,7 @@ class Network:
         sh("modprobe", "tun", check=False)
         sh("ip", "link", "set", "lo", "up")
         self.servers, self.targets = [], {}
-        for number, (tap, variant) in enumerate(zip(TAPS, ("e1000", "pv", "qemu-e1000", "qemu-virtio"))):
+        for number, (variant, tap) in enumerate(TAPS.items()):
             sh("ip", "tuntap", "add", "dev", tap, "mode", "tap", "vnet_hdr")
             sh("ip", "addr", "add", f"192.168.{77 + number}.1/24", "dev", tap)
             sh("sysctl", "-qw", f"net.ipv6.conf.{tap}.disable_ipv6=1", check=False)
@@ -94,7 +110,7 @@ class Network:
         for server in self.servers:
             server.terminate()
             server.wait()
-        for tap in TAPS:
+        for tap in TAPS.values():
             sh("ip", "link", "del", tap, check=False)
 
 
@@ -106,6 +122,15 @@ def paravane_command(args, disk, network):
             "--net", f"tap={network.tap('e1000')},if=e1000,mac={MACS['e1000']}",
             "--net", f"tap={network.tap('pv')},if=pv,mac={MACS['pv']}",
             "--net", f"user,if=pv,mac={MACS['pv-user']}"]
+
+
+def patched_command(args, disk, network, mode):
+    """The patched kernel with PV devices alone, which are all that pv mode has."""
+    variant = f"{mode}+pv"
+    return [args.paravane, "run", "--mode", mode, "--kernel", args.guest_kernel, "--initrd", args.guest_initrd,
+            "--append", kernel_line(mode), "--memory", f"{RAM_MIB}M", "--cpus", "1",
+            "--disk", f"file={disk.image(variant)},if=pv",
+            "--net", f"tap={network.tap(variant)},if=pv,mac={MACS[variant]}"]
 
 
 def qemu_command(args, disk, network):
@@ -154,6 +179,14 @@ def set_up_paravane_guest(guest, network, places):
     places["cpu"]["hvm"] = (guest, None)
 
 
+def set_up_patched_guest(guest, network, places, mode):
+    load(guest, "paravane_bus", "paravane_block", "paravane_net", "paravane_test")
+    guest.run("for n in 1 2 3 4 5 6 7 8 9 10; do [ -b /dev/pvda ] && break; sleep 1; done; [ -b /dev/pvda ]", seconds=60)
+    places["disk"][f"{mode}+pv"] = (guest, "/dev/pvda")
+    bring_up(guest, network, f"{mode}+pv", places)
+    places["cpu"][guest.name] = (guest, None)
+
+
 def set_up_qemu_guest(guest, network, places):
     load(guest, "ata_piix", "sd_mod", "e1000", "virtio_pci", "virtio_blk", "virtio_net")
     guest.run("for n in 1 2 3 4 5 6 7 8 9 10; do [ -b /dev/sda ] && [ -b /dev/vda ] && break; sleep 1; done; "
@@ -194,6 +227,6 @@ def manifest(args):
             "fio": first_line("fio", "--version"), "iperf3": first_line("iperf3", "--version"),
             "sockperf": first_line("sockperf", "--version"),
             "guest": {"cpus": 1, "memory_mib": RAM_MIB, "kernel_line": KERNEL_LINE,
-                      "kernel": os.path.basename(os.path.realpath(args.kernel))},
+                      "kernel": os.path.basename(os.path.realpath(args.kernel)), "patched_kernel": args.guest_release},
             "rounds": args.rounds, "peer": args.peer, "set_up": versions,
             "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}

@@ -8,11 +8,15 @@ from . import results
 
 # The baseline that each variant's factor is against.
 BASE = {"pv": {"block": "ide", "net": "e1000"}, "pv-user": {"net": "e1000"},
+        "hvm+pv": {"block": "ide", "net": "e1000"}, "pv+pv": {"block": "ide", "net": "e1000"},
         "qemu-virtio": {"block": "qemu-ide", "net": "qemu-e1000"}}
-PEER = {"ide": "qemu-ide", "e1000": "qemu-e1000", "pv": "qemu-virtio", "hvm": "qemu-pc"}
+PEER = {"ide": "qemu-ide", "e1000": "qemu-e1000", "pv": "qemu-virtio", "hvm": "qemu-pc", "hvm+pv": "qemu-virtio",
+        "pv+pv": "qemu-virtio"}
+# The mode against hvm mode, where nothing else differs.
+HVM = {"pv+pv": "hvm+pv", "pv": "hvm-patched"}
 COLOURS = {"ide": "#8c8c8c", "e1000": "#8c8c8c", "pv": "#1764ab", "pv-user": "#6aaed6", "hvm": "#1764ab",
            "qemu-ide": "#d9a441", "qemu-e1000": "#d9a441", "qemu-virtio": "#a6611a", "qemu-pc": "#d9a441",
-           "qemu": "#d9a441"}
+           "qemu": "#d9a441", "hvm+pv": "#3b8bc2", "hvm-patched": "#3b8bc2", "pv+pv": "#2a9d5c"}
 
 
 def number(value, digits=3):
@@ -37,12 +41,13 @@ def rows(data):
                "p99": number(entry.get("p99_us")), "exits": number(entry.get("exits_per_op")),
                "gross": number(entry.get("exits_gross_per_op")), "cpu": number(entry.get("cpu_us_per_op")),
                "emulated": factor(data, entry, BASE.get(entry["variant"], {}).get(family)),
-               "peer": factor(data, entry, PEER.get(entry["variant"]))}
+               "peer": factor(data, entry, PEER.get(entry["variant"])),
+               "hvm": factor(data, entry, HVM.get(entry["variant"]))}
 
 
 COLUMNS = (("bench", "bench"), ("variant", "variant"), ("median", "median"), ("unit", "unit"),
            ("spread", "min - max"), ("p99", "p99 us"), ("exits", "exits/op"), ("gross", "gross"),
-           ("cpu", "host us/op"), ("emulated", "vs emulated"), ("peer", "vs QEMU's"))
+           ("cpu", "host us/op"), ("emulated", "vs emulated"), ("peer", "vs QEMU's"), ("hvm", "pv vs hvm"))
 
 
 def heading(data):
@@ -51,7 +56,8 @@ def heading(data):
             "native": "natively"}[host["kind"]]
     paging = {True: "nested paging", False: "shadow paging", None: "paging unknown"}[host["nested_paging"]]
     return (f"Measured {kind}: {host['cpus']} x {host['cpu']}, Linux {host['kernel']}, {paging}; {host['when']}.\n"
-            f"Guest: {host['guest']['cpus']} vCPU, {host['guest']['memory_mib']} MiB, {host['guest']['kernel']}. "
+            f"Guest: {host['guest']['cpus']} vCPU, {host['guest']['memory_mib']} MiB, {host['guest']['kernel']}; "
+            f"hvm-patched, hvm+pv, pv, pv+pv: the patched kernel, {host['guest'].get('patched_kernel') or 'not run'}. "
             f"Disk: {host.get('disk', '-')}.\n"
             f"Medians of {host['rounds']} interleaved rounds after a warm-up. A factor above 1 is better. "
             f"Exits and host CPU: net of the idle guest.")

@@ -133,11 +133,11 @@ kernel_build()
 	return 1
 }
 
-# The fragments of a configuration: config, with debug the second one, then EXTRA (a file of the developer's own).
+# The fragments of a configuration: config, with debug or stock that one's, then EXTRA (a file of the developer's own).
 kernel_fragments()
 {
 	echo "$KERNEL_PATCHES/config"
-	[ "${1-}" != debug ] || echo "$KERNEL_PATCHES/debug.config"
+	[ -z "${1-}" ] || echo "$KERNEL_PATCHES/$1.config"
 	[ -z "${2-}" ] || echo "$2"
 }
 

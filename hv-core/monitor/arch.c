@@ -4,6 +4,9 @@
 
 #include "monitor.h"
 
+#define CPUID_1_ECX_XSAVE 0x4000000
+#define CR4_OSXSAVE 0x40000
+
 void *memcpy(void *to, const void *from, size_t bytes);
 void *memset(void *to, int value, size_t bytes);
 
@@ -91,6 +94,34 @@ uint64_t arch_read_cr2(void)
 
 	__asm__ __volatile__("movq %%cr2, %0" : "=r"(value));
 	return value;
+}
+
+uint64_t arch_read_cr(unsigned int cr)
+{
+	uint64_t value;
+
+	if (cr == 0)
+		__asm__ __volatile__("movq %%cr0, %0" : "=r"(value));
+	else
+		__asm__ __volatile__("movq %%cr4, %0" : "=r"(value));
+	return value;
+}
+
+static void cpuid(uint32_t leaf, uint32_t reg[4])
+{
+	__asm__ __volatile__("cpuid" : "=a"(reg[0]), "=b"(reg[1]), "=c"(reg[2]), "=d"(reg[3]) : "a"(leaf), "c"(0));
+}
+
+uint64_t arch_xsave_start(void)
+{
+	uint32_t reg[4];
+
+	cpuid(1, reg);
+	if (!(reg[2] & CPUID_1_ECX_XSAVE))
+		return 0;
+	__asm__ __volatile__("movq %0, %%cr4" : : "r"(arch_read_cr(4) | CR4_OSXSAVE));
+	cpuid(0xd, reg);
+	return (uint64_t)reg[3] << 32 | reg[0];
 }
 
 void arch_write_cr3(uint64_t top)

@@ -18,6 +18,12 @@ void arch_wrmsr(uint32_t msr, uint64_t value);
 /* A register that the host may not have: 0, or -1. */
 int arch_wrmsr_try(uint32_t msr, uint64_t value);
 uint64_t arch_read_cr2(void);
+/* CR0 or CR4. */
+uint64_t arch_read_cr(unsigned int cr);
+/* Switch XSAVE on where the CPU has it. What XCR0 may have there; 0: nothing, since it hasn't. */
+uint64_t arch_xsave_start(void);
+/* XCR0 = value: 0, or -1 when it is refused. */
+int arch_xsetbv_try(uint64_t value);
 /* Run on another top-level table, or on the same one: nothing cached is used any more. */
 void arch_write_cr3(uint64_t top);
 void arch_invlpg(uint64_t va);

@@ -159,9 +159,11 @@ void boot_registers(struct monitor_vcpu *v)
 	arch_wrmsr(MSR_GS_BASE, (uint64_t)v);
 	arch_wrmsr(MSR_KERNEL_GS_BASE, 0);
 	interrupt_start(v);
+	control_start(v);
 	v->no_clock = vcpu_clock(v, false);
 	/* All but the first wait here for a context, and start in it. */
-	vcpu_rest(v);
+	if (v->shared.boot.vcpu)
+		vcpu_start(v);
 
 	*v->regs = (struct monitor_regs){
 		.rip = v->shared.boot.entry,

@@ -16,15 +16,54 @@ static bool is_prefix(uint8_t byte)
 	}
 }
 
-static bool decode_two_byte(uint8_t opcode, struct decoded *out)
+struct prefixes {
+	bool size; /* 66, whatever REX makes of it */
+	bool word; /* and what REX left of it */
+	uint8_t rex;
+};
+
+/* 0f 20, 0f 22: the register form, whatever the upper two bits of the byte that follows say. */
+static bool decode_control(const uint8_t *code, unsigned int left, const struct prefixes *p, struct decoded *out)
 {
-	if (opcode == 0x32)
-		out->what = MONITOR_EMULATED_RDMSR;
-	else if (opcode == 0x30)
-		out->what = MONITOR_EMULATED_WRMSR;
-	else
+	if (left < 3)
 		return false;
-	return true;
+	out->what = code[1] == 0x20 ? MONITOR_EMULATED_FROM_CR : MONITOR_EMULATED_TO_CR;
+	out->length++;
+	out->cr = (code[2] >> 3 & 7) | (p->rex & 4) << 1;
+	out->reg = (code[2] & 7) | (p->rex & 1) << 3;
+	/* The others do not exist. */
+	return out->cr == 0 || (out->cr >= 2 && out->cr <= 4) || out->cr == 8;
+}
+
+static bool decode_two_byte(const uint8_t *code, unsigned int left, const struct prefixes *p, struct decoded *out)
+{
+	if (left < 2)
+		return false;
+	out->length++;
+	switch (code[1]) {
+	case 0x01:
+		if (left < 3 || code[2] != 0xd1 || p->size)
+			return false;
+		out->what = MONITOR_EMULATED_XSETBV;
+		out->length++;
+		return true;
+	case 0x06:
+		out->what = MONITOR_EMULATED_CLTS;
+		return true;
+	case 0x08: case 0x09:
+		out->what = MONITOR_EMULATED_WBINVD;
+		return true;
+	case 0x20: case 0x22:
+		return decode_control(code, left, p, out);
+	case 0x30:
+		out->what = MONITOR_EMULATED_WRMSR;
+		return true;
+	case 0x32:
+		out->what = MONITOR_EMULATED_RDMSR;
+		return true;
+	default:
+		return false;
+	}
 }
 
 /* e4 e5 e6 e7: port in a byte; ec ed ee ef: in dx. Bit 0: more than a byte; bit 1: out. */
@@ -46,16 +85,18 @@ static bool decode_port(const uint8_t *code, unsigned int left, bool word, struc
 
 bool decode(const uint8_t *code, unsigned int bytes, struct decoded *out)
 {
+	struct prefixes p = { 0 };
 	unsigned int at = 0;
-	bool word = false;
 
 	if (bytes > DECODE_MAX_BYTES)
 		bytes = DECODE_MAX_BYTES;
 	for (; at < bytes && is_prefix(code[at]); at++)
-		word |= code[at] == 0x66;
-	/* REX comes last. Its W undoes the operand-size prefix; nothing else of it matters here. */
+		p.size |= code[at] == 0x66;
+	p.word = p.size;
+	/* REX comes last. Its W undoes the operand-size prefix. */
 	if (at < bytes && (code[at] & 0xf0) == 0x40)
-		word &= !(code[at++] & 0x8);
+		p.rex = code[at++];
+	p.word &= !(p.rex & 0x8);
 	if (at >= bytes)
 		return false;
 	*out = (struct decoded){ .length = at + 1 };
@@ -70,11 +111,10 @@ bool decode(const uint8_t *code, unsigned int bytes, struct decoded *out)
 		out->what = MONITOR_EMULATED_STI;
 		return true;
 	case 0x0f:
-		out->length++;
-		return at + 1 < bytes && decode_two_byte(code[at + 1], out);
+		return decode_two_byte(code + at, bytes - at, &p, out);
 	case 0xe4: case 0xe5: case 0xe6: case 0xe7:
 	case 0xec: case 0xed: case 0xee: case 0xef:
-		return decode_port(code + at, bytes - at, word, out);
+		return decode_port(code + at, bytes - at, p.word, out);
 	default:
 		return false;
 	}

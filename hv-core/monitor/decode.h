@@ -14,6 +14,7 @@ struct decoded {
 	unsigned int bytes;  /* in and out: of the operand */
 	bool port_in_dx;
 	uint8_t port;	     /* when it is not in dx */
+	uint8_t cr, reg;     /* mov to and from a control register: its number, and that of the other one (0: rax … 15: r15) */
 };
 
 /* false when the bytes are no such instruction, or there are too few of them. */

@@ -113,6 +113,15 @@ static void port_access(struct monitor_regs *regs, const struct decoded *d)
 	regs->rax = keep | ((served ? arch_in(port, d->bytes) : ~0ull) & mask);
 }
 
+/* A register by its number in instructions. */
+static uint64_t *by_number(struct monitor_regs *regs, unsigned int number)
+{
+	pvn_u64 *const list[] = { &regs->rax, &regs->rcx, &regs->rdx, &regs->rbx, &regs->rsp, &regs->rbp, &regs->rsi, &regs->rdi,
+				  &regs->r8,  &regs->r9,  &regs->r10, &regs->r11, &regs->r12, &regs->r13, &regs->r14, &regs->r15 };
+
+	return (uint64_t *)list[number & 15];
+}
+
 static bool act(struct monitor_vcpu *v, struct monitor_regs *regs, const struct decoded *d)
 {
 	uint64_t value;
@@ -133,6 +142,16 @@ static bool act(struct monitor_vcpu *v, struct monitor_regs *regs, const struct 
 		return true;
 	case MONITOR_EMULATED_WRMSR:
 		return msr_write(v, (uint32_t)regs->rcx, regs->rdx << 32 | (uint32_t)regs->rax);
+	case MONITOR_EMULATED_FROM_CR:
+		return control_read(v, d->cr, by_number(regs, d->reg));
+	case MONITOR_EMULATED_TO_CR:
+		return control_write(v, d->cr, *by_number(regs, d->reg));
+	case MONITOR_EMULATED_XSETBV:
+		return control_xsetbv(v, (uint32_t)regs->rcx, regs->rdx << 32 | (uint32_t)regs->rax);
+	case MONITOR_EMULATED_CLTS:
+	case MONITOR_EMULATED_WBINVD:
+		/* TS is never set; and memory is coherent, for the guest has no device that goes past the caches. */
+		return true;
 	default:
 		port_access(regs, d);
 		return true;

@@ -236,6 +236,20 @@ arch_wrmsr_try:
 	ret
 	fixup	1b, 2b
 
+/* int arch_xsetbv_try(value) */
+	.globl	arch_xsetbv_try
+arch_xsetbv_try:
+	xorl	%ecx, %ecx
+	movl	%edi, %eax
+	movq	%rdi, %rdx
+	shrq	$32, %rdx
+1:	xsetbv
+	xorl	%eax, %eax
+	ret
+2:	movl	$-1, %eax
+	ret
+	fixup	1b, 2b
+
 /*
  * void arch_sleep(void). STI lets nothing in before HLT; what ends HLT finds the vCPU at the next instruction, and
  * fault.c knows that place.

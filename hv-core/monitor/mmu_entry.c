@@ -1,113 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Table entries: what may stand in one, and the calls that write them. */
-#include "monitor.h"
-
-/* A place in a table. */
-struct place {
-	struct mmu_frame *table;
-	uint64_t *entry;
-	unsigned int index;
-};
-
-static inline bool is_leaf(unsigned int level, uint64_t value)
-{
-	return level == 1 || (level == 2 && value & PTE_LARGE);
-}
-
-/* What an entry that is in a table already names: NULL for none, and for memory. */
-static inline struct mmu_frame *child_of(const struct mmu *mmu, const struct mmu_frame *table, uint64_t value)
-{
-	if (!(value & PTE_PRESENT) || is_leaf(TABLE_LEVEL(table->kind), value))
-		return NULL;
-	return mmu_frame(mmu, value & PTE_ADDR);
-}
-
-static inline bool leaf_allowed(const struct monitor_vcpu *v, const struct mmu_frame *table, uint64_t value)
-{
-	bool large = TABLE_LEVEL(table->kind) == 2;
-	uint64_t bytes = large ? CHUNK_BYTES : PAGE_BYTES, addr = value & PTE_ADDR;
-
-	if (large) {
-		addr &= ~PAGE_BYTES; /* the memory type's third bit */
-		if (addr % CHUNK_BYTES)
-			return false;
-	}
-	/* A global translation would outlive the flushes that the rules on frames count on. */
-	if (value & PTE_GLOBAL || !guest_ram(v, addr, bytes))
-		return false;
-	if (!(value & PTE_WRITE))
-		return true;
-	/* The zone is made of whole chunks: one look-up answers for 2 MiB too. */
-	return !mmu_in_zone(&v->vm->mmu, addr) && !(table->kind & TABLE_KERNEL && !(value & PTE_NX));
-}
-
-/* The kind of table that an entry must name; 0: it may name none. */
-static unsigned int child_kind(const struct mmu_frame *table, unsigned int index, uint64_t value)
-{
-	unsigned int level = TABLE_LEVEL(table->kind);
-
-	if (level < 4)
-		return table->kind - 1;
-	if (index >= SLOT_KERNEL)
-		return 3 | TABLE_KERNEL;
-	/* Kernel mode executes nothing of the lower half: level 3 has no SMEP. */
-	return table->kind & TABLE_KERNEL && !(value & PTE_NX) ? 0 : 3;
-}
-
-static bool upper_allowed(const struct mmu *mmu, const struct mmu_frame *table, unsigned int index, uint64_t value)
-{
-	const struct mmu_frame *child = mmu_frame(mmu, value & PTE_ADDR);
-
-	/* The walk of a table goes through the caches as the monitor's writes do. */
-	if (value & (PTE_CACHE | PTE_LARGE) || !child)
-		return false;
-	return child->kind && child->kind == child_kind(table, index, value);
-}
-
-static inline bool allowed(const struct monitor_vcpu *v, const struct mmu_frame *table, unsigned int index,
-			   uint64_t value)
-{
-	unsigned int level = TABLE_LEVEL(table->kind);
-
-	if (level == 4 && index >= SLOT_HOLE && (index < SLOT_KERNEL || !(table->kind & TABLE_KERNEL)))
-		return false;
-	/* Whatever the guest notes in an entry that the hardware doesn't look at. */
-	if (!(value & PTE_PRESENT))
-		return true;
-	return is_leaf(level, value) ? leaf_allowed(v, table, value) : upper_allowed(&v->vm->mmu, table, index, value);
-}
-
-static inline int place_find(const struct monitor_vcpu *v, uint64_t gpa, struct place *place)
-{
-	if (gpa % 8)
-		return -PVN_EINVAL;
-	place->table = mmu_frame(&v->vm->mmu, gpa);
-	if (!place->table)
-		return mmu_not_in_zone(&v->vm->mmu);
-	if (!place->table->kind)
-		return -PVN_ESTATE;
-	place->entry = (uint64_t *)(v->ram + gpa);
-	place->index = gpa / 8 & (TABLE_ENTRIES - 1);
-	return 0;
-}
-
-/*
- * A table is in use before an entry names it, and loses the use after none does. The hardware sets accessed and dirty
- * bits meanwhile, so the old contents are those that the exchange found.
- */
-static inline uint64_t entry_write(struct mmu *mmu, const struct place *at, uint64_t value)
-{
-	struct mmu_frame *child = child_of(mmu, at->table, value);
-	uint64_t old;
-
-	if (child)
-		child->uses++;
-	old = __atomic_exchange_n(at->entry, value, __ATOMIC_SEQ_CST);
-	child = child_of(mmu, at->table, old);
-	if (child)
-		mmu_unuse(mmu, child);
-	return old;
-}
+/* Single entries: the calls that write one, and hand back what was there. */
+#include "mmu_rules.h"
 
 static inline int entry_set(struct monitor_vcpu *v, uint64_t gpa, uint64_t value, uint64_t *old)
 {
@@ -122,41 +15,31 @@ static inline int entry_set(struct monitor_vcpu *v, uint64_t gpa, uint64_t value
 	return 0;
 }
 
-/* Only the hardware's bits can change under the lock, so the comparison fails a few times at most. */
 static int entry_mask(struct monitor_vcpu *v, uint64_t gpa, uint64_t mask, uint64_t value, uint64_t *old)
 {
-	struct mmu_frame *before, *after;
 	struct place at;
-	uint64_t new;
 	int ret = place_find(v, gpa, &at);
 
-	if (ret)
-		return ret;
-	*old = __atomic_load_n(at.entry, __ATOMIC_RELAXED);
-	do {
-		new = (*old & mask) | value;
-		if (!allowed(v, at.table, at.index, new))
-			return -PVN_EINVAL;
-	} while (!__atomic_compare_exchange_n(at.entry, old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
-	before = child_of(&v->vm->mmu, at.table, *old);
-	after = child_of(&v->vm->mmu, at.table, new);
-	if (after)
-		after->uses++;
-	if (before)
-		mmu_unuse(&v->vm->mmu, before);
-	return 0;
+	return ret ? ret : place_mask(v, &at, mask, value, old);
 }
 
+/* Nothing uses the table any more, so nobody sets bits in it, and what it names goes without an exchange. */
 void mmu_table_clear(struct monitor_vcpu *v, uint64_t gpa, struct mmu_frame *frame)
 {
-	struct place at = { .table = frame, .entry = (uint64_t *)(v->ram + gpa) };
+	unsigned int level = TABLE_LEVEL(frame->kind);
+	uint64_t *entry = (uint64_t *)(v->ram + gpa), count = TABLE_ENTRIES;
 
-	for (; at.index < TABLE_ENTRIES; at.index++, at.entry++) {
-		if (TABLE_LEVEL(frame->kind) == 4 && at.index >= SLOT_HOLE && at.index < SLOT_KERNEL)
-			*at.entry = 0;
-		else
-			entry_write(&v->vm->mmu, &at, 0);
+	for (unsigned int i = 0; level > 1 && i < TABLE_ENTRIES; i++) {
+		struct mmu_frame *child;
+
+		/* Most entries of most tables are none, or were taken away by the guest. */
+		if (!entry[i] || (level == 4 && i >= SLOT_HOLE && i < SLOT_KERNEL))
+			continue;
+		child = child_of(&v->vm->mmu, frame, entry[i]);
+		if (child)
+			mmu_unuse(&v->vm->mmu, child);
 	}
+	__asm__ __volatile__("rep stosq" : "+D"(entry), "+c"(count) : "a"(0ull) : "memory");
 }
 
 int64_t monitor_mmu_entry_set(struct monitor_call *c, uint64_t entry, uint64_t value)
@@ -201,78 +84,4 @@ int64_t monitor_mmu_entry_mask(struct monitor_call *c, uint64_t entry, uint64_t 
 {
 	/* Without a bit to keep it is the exchange. */
 	return hand_back(c->v, old, entry, mask, value);
-}
-
-/* Two passes over a copy: the table changes as a whole or not at all. */
-static int table_fill(struct monitor_vcpu *v, uint64_t frame, uint32_t first, uint32_t count, const uint64_t *shared)
-{
-	uint64_t copy[TABLE_ENTRIES];
-	struct place at;
-	int ret = place_find(v, frame + 8ull * first, &at);
-
-	if (ret)
-		return ret;
-	for (uint32_t i = 0; i < count; i++) {
-		copy[i] = __atomic_load_n(&shared[i], __ATOMIC_RELAXED);
-		if (!allowed(v, at.table, first + i, copy[i]))
-			return -PVN_EINVAL;
-	}
-	for (uint32_t i = 0; i < count; i++, at.entry++)
-		entry_write(&v->vm->mmu, &at, copy[i]);
-	return 0;
-}
-
-int64_t monitor_mmu_table_fill(struct monitor_call *c, uint64_t frame, uint32_t first, uint32_t count, uint64_t values)
-{
-	const uint64_t *shared;
-	int ret;
-
-	if (frame % PAGE_BYTES || values % 8)
-		return -PVN_EINVAL;
-	if (!count || first >= TABLE_ENTRIES || count > TABLE_ENTRIES - first)
-		return -PVN_ERANGE;
-	shared = guest_ram(c->v, values, 8ull * count);
-	if (!shared)
-		return -PVN_EFAULT;
-	mmu_lock(&c->v->vm->mmu);
-	ret = table_fill(c->v, frame, first, count, shared);
-	mmu_unlock(&c->v->vm->mmu);
-	return ret;
-}
-
-static int update_one(struct monitor_vcpu *v, const struct pvn_mmu_update *shared)
-{
-	struct pvn_mmu_update u = *shared;
-	uint64_t old;
-
-	/* The copy is what counts: without this the compiler may read the guest's memory again later. */
-	__asm__ __volatile__("" : "+m"(u));
-	switch (u.entry & 7) {
-	case PVN_MMU_SET:
-		return u.mask ? -PVN_EINVAL : entry_set(v, u.entry, u.value, &old);
-	case PVN_MMU_MASK:
-		return entry_mask(v, u.entry & ~7ull, u.mask, u.value, &old);
-	default:
-		return -PVN_EINVAL;
-	}
-}
-
-int64_t monitor_mmu_update(struct monitor_call *c, uint64_t list, uint32_t count)
-{
-	const struct pvn_mmu_update *shared;
-	uint32_t done = 0;
-	int ret = 0;
-
-	if (list % 8)
-		return -PVN_EINVAL;
-	if (!count || count > PVN_MMU_UPDATE_MAX)
-		return -PVN_ERANGE;
-	shared = guest_ram(c->v, list, count * sizeof(*shared));
-	if (!shared)
-		return -PVN_EFAULT;
-	mmu_lock(&c->v->vm->mmu);
-	for (; done < count && !ret; done += !ret)
-		ret = update_one(c->v, &shared[done]);
-	mmu_unlock(&c->v->vm->mmu);
-	return done ? (int64_t)done : ret;
 }

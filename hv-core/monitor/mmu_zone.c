@@ -250,7 +250,9 @@ static int table_alloc(struct monitor_vcpu *v, uint64_t gpa, unsigned int kind)
 
 	if (!frame)
 		return mmu_not_in_zone(mmu);
-	if (frame->kind || !mmu_quiet(v->vm, frame))
+	if (frame->kind)
+		return -PVN_ESTATE;
+	if (!mmu_quiet(v->vm, frame))
 		return -PVN_EBUSY;
 	/* It is zero: since it came into the zone, or since it was freed. */
 	if (TABLE_LEVEL(kind) == 4)

@@ -4,8 +4,8 @@
 MONITOR_DIR := hv-core/monitor
 MONITOR_OUT := $(OUT)/obj/$(MONITOR_DIR)
 # What needs no ring 0: tests/monitor builds these a second time, as an ordinary library.
-MONITOR_PLAIN_SRCS := $(addprefix $(MONITOR_DIR)/,call_core.c call_cpu.c call_ring.c call_segment.c call_vcpu.c decode.c emulate.c \
-	frame.c guest.c hypercall.c interrupt.c mmu_entry.c mmu_space.c mmu_zone.c mode.c stop.c trap.c vcpu.c)
+MONITOR_PLAIN_SRCS := $(addprefix $(MONITOR_DIR)/,call_core.c call_cpu.c call_ring.c call_segment.c call_vcpu.c control.c decode.c emulate.c \
+	frame.c guest.c hypercall.c interrupt.c mmu_entry.c mmu_space.c mmu_update.c mmu_zone.c mode.c stop.c trap.c vcpu.c)
 MONITOR_SRCS := $(MONITOR_PLAIN_SRCS) $(addprefix $(MONITOR_DIR)/,arch.c boot.c fault.c)
 MONITOR_OBJS := $(MONITOR_SRCS:%.c=$(OUT)/obj/%.o) $(MONITOR_OUT)/entry.o $(MONITOR_OUT)/fast.o
 MONITOR_IMAGE := $(MONITOR_OUT)/image.o

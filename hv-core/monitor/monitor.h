@@ -119,6 +119,7 @@ struct monitor_vcpu {
 	uint64_t syscall_entry;	   /* 0: none */
 	uint64_t waiting[4];	   /* interrupts, by vector */
 	uint64_t dr6;
+	uint64_t xcr0_supported; /* 0: the CPU has no XSAVE */
 	uint32_t away;		   /* it uses no translation of the guest's before vcpu_back() */
 	uint32_t resting;	   /* it is down, in the start's address space */
 	bool fresh;		   /* `context` has not been entered yet */
@@ -190,6 +191,8 @@ void vcpu_answer(struct monitor_vcpu *v);
 void vcpu_relax(struct monitor_vcpu *v, unsigned int *spins);
 /* Not up any more? Then it sleeps here until it is. */
 void vcpu_rest(struct monitor_vcpu *v);
+/* One of those that begin at rest, which somebody may have ended already: it goes on in its context, not here. */
+void vcpu_start(struct monitor_vcpu *v);
 /* Wait, with mmu.lock held, until another one that is down rests. It may be up again at return. */
 void vcpu_wait_rest(struct monitor_vcpu *v, struct monitor_vcpu *other);
 struct monitor_vcpu *vcpu_find(const struct monitor_vm *vm, uint32_t vcpu);
@@ -206,6 +209,13 @@ int vcpu_clock(struct monitor_vcpu *v, bool on);
 
 /* emulate.c: true when the instruction at rip was emulated, counted and stepped over. */
 bool emulate(struct monitor_vcpu *v, struct monitor_regs *regs);
+
+/* control.c: true when it is done; else it is the guest's fault. */
+void control_start(struct monitor_vcpu *v);
+bool control_read(const struct monitor_vcpu *v, unsigned int cr, uint64_t *value);
+bool control_write(struct monitor_vcpu *v, unsigned int cr, uint64_t value);
+bool control_xsetbv(struct monitor_vcpu *v, uint32_t index, uint64_t value);
+bool control_xcr0_valid(uint64_t supported, uint64_t value);
 
 /* frame.c */
 #define FRAME_WORDS_MAX 6

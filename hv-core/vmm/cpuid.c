@@ -149,23 +149,26 @@ static void set_topology(struct cpuid_list *list, unsigned int apic_id, unsigned
  */
 static const struct cpuid_mask pv_masks[] = {
 	{ 1, 0, {
-		/* ecx: MONITOR, VMX, PCID, x2APIC, TSC deadline; XSAVE, and with it FMA, AVX, F16C */
-		[2] = BIT(3) | BIT(5) | BIT(17) | BIT(21) | BIT(24) | BIT(26) | BIT(27) | BIT(12) | BIT(28) | BIT(29),
+		/* ecx: MONITOR, VMX, PCID, x2APIC, TSC deadline */
+		[2] = BIT(3) | BIT(5) | BIT(17) | BIT(21) | BIT(24),
 		/* edx: machine checks, local APIC (which KVM sets again), SYSENTER, MTRR, global pages */
 		[3] = BIT(7) | BIT(14) | BIT(9) | BIT(11) | BIT(12) | BIT(13),
 	} },
 	{ 7, 0, {
-		/* ebx: FSGSBASE, TSC_ADJUST, SMEP, INVPCID, SMAP; AVX2, AVX-512 */
-		[1] = BIT(0) | BIT(1) | BIT(7) | BIT(10) | BIT(20) | BIT(5) | BIT(16) | BIT(17) | BIT(21) | BIT(26) | BIT(27) | BIT(28) |
-		      BIT(30) | BIT(31),
-		/* ecx: UMIP, protection keys, shadow stacks, LA57; AVX-512's and VEX-coded others */
-		[2] = BIT(2) | BIT(3) | BIT(4) | BIT(7) | BIT(16) | BIT(1) | BIT(6) | BIT(9) | BIT(10) | BIT(11) | BIT(12) | BIT(14),
-		/* edx: AVX-512's others, indirect-branch tracking, AMX; the speculation controls and what describes them */
-		[3] = BIT(26) | BIT(27) | BIT(28) | BIT(29) | BIT(30) | BIT(31) | BIT(2) | BIT(3) | BIT(8) | BIT(20) | BIT(22) | BIT(23) | BIT(24) | BIT(25),
+		/* ebx: FSGSBASE, TSC_ADJUST, SMEP, INVPCID, MPX, SMAP */
+		[1] = BIT(0) | BIT(1) | BIT(7) | BIT(10) | BIT(14) | BIT(20),
+		/* ecx: UMIP, protection keys, shadow stacks, LA57 */
+		[2] = BIT(2) | BIT(3) | BIT(4) | BIT(7) | BIT(16),
+		/* edx: indirect-branch tracking, AMX; the speculation controls and what describes them */
+		[3] = BIT(20) | BIT(22) | BIT(24) | BIT(25) | BIT(26) | BIT(27) | BIT(28) | BIT(29) | BIT(30) | BIT(31),
 	} },
-	/* ecx: SVM, XOP, FMA4; edx: as leaf 1 */
+	/* The states of XSAVE that control.c of the monitor allows: x87, SSE, AVX, AVX-512. */
+	{ 0xd, 0, { [0] = ~0xe7u, [3] = ~0u } },
+	/* eax: XSAVES, the mask of the first use of AMX; ecx, edx: what XSAVES alone saves */
+	{ 0xd, 1, { [0] = BIT(3) | BIT(4), [2] = ~0u, [3] = ~0u } },
+	/* ecx: SVM; edx: as leaf 1 */
 	{ 0x80000001, 0, {
-		[2] = BIT(2) | BIT(11) | BIT(16),
+		[2] = BIT(2),
 		[3] = BIT(7) | BIT(9) | BIT(12) | BIT(13) | BIT(14),
 	} },
 	/* ebx: IBPB, IBRS, STIBP, SSBD, virtual SSBD */
@@ -190,7 +193,6 @@ static void set_pv_features(struct cpuid_list *list)
 	for (unsigned int i = 0; i < sizeof(pv_masks) / sizeof(pv_masks[0]); i++)
 		mask_leaf(list, &pv_masks[i]);
 	drop(list, KVM_CPUID_SIGNATURE, KVM_CPUID_FEATURES);
-	drop(list, 0xd, 0xd);
 	/* Counters of events. */
 	drop(list, 0xa, 0xa);
 }

@@ -171,7 +171,9 @@ static json_t *pv_object(const struct vm *vm, const struct monitor_counters *c, 
 	static const char *const names[MONITOR_EMULATED_KINDS] = {
 		[MONITOR_EMULATED_HLT] = "hlt",	    [MONITOR_EMULATED_CLI] = "cli",	[MONITOR_EMULATED_STI] = "sti",
 		[MONITOR_EMULATED_RDMSR] = "rdmsr", [MONITOR_EMULATED_WRMSR] = "wrmsr", [MONITOR_EMULATED_IN] = "in",
-		[MONITOR_EMULATED_OUT] = "out",
+		[MONITOR_EMULATED_OUT] = "out",	    [MONITOR_EMULATED_FROM_CR] = "mov from cr",
+		[MONITOR_EMULATED_TO_CR] = "mov to cr", [MONITOR_EMULATED_XSETBV] = "xsetbv", [MONITOR_EMULATED_CLTS] = "clts",
+		[MONITOR_EMULATED_WBINVD] = "wbinvd",
 	};
 	json_t *object = json_object(), *traps = json_object(), *emulated = json_array();
 	struct pv_zone_use zone = pv_monitor_zone_use(vm);

@@ -18,6 +18,7 @@
 struct port_vector {
 	int irq;
 	u32 port;
+	cpumask_t cpus;
 };
 
 struct port_transport {
@@ -92,7 +93,20 @@ static void ports_close(struct port_transport *t)
 		paravane_event_destroy(t->vector[--t->nr].irq);
 }
 
-/* All on one CPU: so far there is one in pv mode. */
+/* Those of queues share the CPUs among them, whether these are there now or come later. */
+static void spread_vector(struct port_transport *t, unsigned int vector, unsigned int queues)
+{
+	struct port_vector *v = &t->vector[vector];
+	unsigned int cpu;
+
+	cpumask_clear(&v->cpus);
+	for_each_possible_cpu(cpu)
+		if (cpu % queues == vector - 1)
+			cpumask_set_cpu(cpu, &v->cpus);
+	/* With none of them online it stays where it is, which is no error. */
+	irq_set_affinity(v->irq, &v->cpus);
+}
+
 static int ports_open(struct port_transport *t, unsigned int nr)
 {
 	for (t->nr = 0; t->nr < nr; t->nr++) {
@@ -102,6 +116,8 @@ static int ports_open(struct port_transport *t, unsigned int nr)
 		if (v->irq < 0)
 			return v->irq;
 		v->port = paravane_event_port(v->irq);
+		if (t->nr != PVN_DEVICE_VECTOR_CONFIG)
+			spread_vector(t, t->nr, nr - 1);
 	}
 	return 0;
 }
@@ -141,7 +157,9 @@ static int port_vector_irq(struct pvn_device *pdev, unsigned int vector)
 
 static const struct cpumask *port_vector_cpus(struct pvn_device *pdev, unsigned int vector)
 {
-	return NULL;
+	struct port_transport *t = transport_of(pdev);
+
+	return vector && vector < t->nr ? &t->vector[vector].cpus : NULL;
 }
 
 /* The device knows ports, not vectors. */

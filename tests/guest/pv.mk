@@ -6,7 +6,7 @@ PV_GUEST_DIR := tests/guest/pv
 PV_GUEST_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -ffreestanding -fno-stack-protector -fcf-protection=none \
 	-fno-pic -mno-red-zone -mgeneral-regs-only -mcmodel=kernel -fno-asynchronous-unwind-tables -Iabi/include -I$(PV_GUEST_DIR)
 PV_GUEST_LINK := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-T,$(PV_GUEST_DIR)/pv.ld
-PV_GUEST_SRCS := $(addprefix $(PV_GUEST_DIR)/,boot.S user.S pv.c suite.c mmu.c user.c events.c stress.c smp.S smp.c smp_suite.c smp_stress.c smp_ends.c)
+PV_GUEST_SRCS := $(addprefix $(PV_GUEST_DIR)/,boot.S user.S pv.c suite.c control.c mmu.c user.c events.c stress.c smp.S smp.c smp_suite.c smp_stress.c smp_ends.c)
 PV_GUESTS := $(addprefix $(OUT)/tests/tiny/,pv.elf pv_in_hole.elf pv_version.elf pv_large.elf)
 
 TEST_PROGRAMS += $(PV_GUESTS)

@@ -46,12 +46,17 @@ FIXTURE_TEARDOWN(pv_linux)
 	guest_end(&self->g);
 }
 
-static int start(struct guest *g, const char *tables, const char *label, const char *memory)
+static int start_with(struct guest *g, const char *tables, const char *label, const char *memory, const char *append)
 {
 	const char *args[] = { "run", "--mode", "pv", "--pv-tables", tables, "--kernel", KERNEL, "--initrd", INITRD,
-			       "--append", "console=hvc0 quiet", "--memory", memory, "--stats", STATS, NULL };
+			       "--append", append, "--memory", memory, "--stats", STATS, NULL };
 
 	return guest_start_raw(g, label, args) || guest_wait_ready(g, 120) ? -1 : 0;
+}
+
+static int start(struct guest *g, const char *tables, const char *label, const char *memory)
+{
+	return start_with(g, tables, label, memory, "console=hvc0 quiet");
 }
 
 TEST_F_TIMEOUT(pv_linux, boots_to_a_shell, 300)
@@ -88,6 +93,14 @@ static const char *stats_from(const char *key)
 	return strstr(text, key);
 }
 
+/* A number, by its key; -1 without one. */
+static long counted(const char *key)
+{
+	const char *at = stats_from(key);
+
+	return at ? strtol(at + strlen(key), NULL, 10) : -1;
+}
+
 /* All that the monitor emulated. */
 static long emulated(void)
 {
@@ -113,6 +126,8 @@ TEST_F_TIMEOUT(pv_linux, programs_have_what_hardware_gives_them, 400)
 	EXPECT_NE(NULL, strstr(g->output, "checks, 0 failed"));
 	EXPECT_EQ(NULL, guest_scan_log(g, "pv-user["));
 	EXPECT_EQ(0, guest_power_off(g));
+	if (!strcmp(variant->tables, "validated"))
+		EXPECT_LT(1000, counted("\"mmu.update\": "));
 	/* What is hot is patched: the rest is a serial port that is looked for at boot, and the like. */
 	EXPECT_GE(emulated(), 0);
 	EXPECT_LT(emulated(), 500);
@@ -130,14 +145,6 @@ TEST_F_TIMEOUT(pv_linux, has_what_a_real_guest_has, 300)
 	}
 	EXPECT_EQ(NULL, guest_scan_log(g, NULL));
 	EXPECT_EQ(0, guest_power_off(g));
-}
-
-/* A number, by its key; -1 without one. */
-static long counted(const char *key)
-{
-	const char *at = stats_from(key);
-
-	return at ? strtol(at + strlen(key), NULL, 10) : -1;
 }
 
 /* Many processes have many tables: the zone takes memory from the page allocator, and tables that are freed come back. */
@@ -197,6 +204,56 @@ TEST_F_TIMEOUT(pv_linux, restart_ends_the_run, 300)
 	ASSERT_EQ(0, start(g, variant->tables, "pv-linux-restart", "256M"));
 	ASSERT_EQ(0, guest_send(g, "reboot -f"));
 	EXPECT_EQ(0, guest_wait_exit(g, 60));
+}
+
+FIXTURE(pv_mode_of_tables)
+{
+	struct guest g;
+};
+
+FIXTURE_SETUP(pv_mode_of_tables)
+{
+	memset(&self->g, 0, sizeof(self->g));
+}
+
+FIXTURE_TEARDOWN(pv_mode_of_tables)
+{
+	guest_end(&self->g);
+}
+
+TEST_F_TIMEOUT(pv_mode_of_tables, one_by_one, 400)
+{
+	struct guest *g = &self->g;
+
+	ASSERT_EQ(0, start_with(g, "validated", "pv-linux-unbatched", "512M", "console=hvc0 quiet paravane.mmu=unbatched"));
+	EXPECT_EQ(0, guest_run(g, 200, "pv-user"))
+		TH_LOG("%s", g->output);
+	EXPECT_NE(NULL, strstr(g->output, "checks, 0 failed"));
+	EXPECT_EQ(NULL, guest_scan_log(g, "pv-user["));
+	EXPECT_EQ(0, guest_power_off(g));
+	EXPECT_EQ(-1, counted("\"mmu.update\": "));
+	EXPECT_LT(10000, counted("\"mmu.entry_set\": "));
+}
+
+/* Trusted ones are taken where the host has them, unless others are asked for. */
+TEST_F_TIMEOUT(pv_mode_of_tables, as_asked_for, 300)
+{
+	struct guest *g = &self->g;
+
+	ASSERT_EQ(0, start_with(g, "trusted", "pv-linux-asked", "256M", "console=hvc0 quiet paravane.mmu=batched"));
+	EXPECT_EQ(0, guest_run(g, 30, "dmesg | grep 'page tables are validated, changes in batches'"));
+	EXPECT_EQ(0, guest_power_off(g));
+	EXPECT_EQ(-1, counted("\"mmu.zone_trust\": "));
+	EXPECT_LT(100, counted("\"mmu.update\": "));
+	guest_end(g);
+	ASSERT_EQ(0, start_with(g, "validated", "pv-linux-refused", "256M", "console=hvc0 quiet paravane.mmu=trusted"));
+	EXPECT_EQ(0, guest_run(g, 30, "dmesg | grep 'paravane.mmu=trusted: the host has no trusted tables'"));
+	EXPECT_EQ(0, guest_power_off(g));
+	EXPECT_LT(100, counted("\"mmu.update\": "));
+	guest_end(g);
+	ASSERT_EQ(0, start_with(g, "validated", "pv-linux-wrong", "256M", "console=hvc0 quiet paravane.mmu=fast"));
+	EXPECT_EQ(0, guest_run(g, 30, "dmesg | grep 'paravane.mmu=fast: want batched, unbatched or trusted'"));
+	EXPECT_EQ(0, guest_power_off(g));
 }
 
 TEST_HARNESS_MAIN

@@ -196,6 +196,25 @@ uint64_t arch_take_dr6(void)
 	return fake.dr6;
 }
 
+uint64_t arch_read_cr(unsigned int cr)
+{
+	return cr ? FAKE_CR4 : FAKE_CR0;
+}
+
+uint64_t arch_xsave_start(void)
+{
+	return fake.xcr0_supported;
+}
+
+int arch_xsetbv_try(uint64_t value)
+{
+	/* As hardware: asked for what it hasn't, the monitor would have made a mistake. */
+	if (value & ~fake.xcr0_supported)
+		abort();
+	fake.xcr0 = value;
+	return 0;
+}
+
 uint64_t arch_read_cr2(void)
 {
 	return fake.cr2;

@@ -13,6 +13,8 @@
 /* The last page below the gap of addresses is mapped too, to the end of RAM. */
 #define FAKE_EDGE 0x7ffffffff000ull
 #define FAKE_PORTS 8
+#define FAKE_CR0 0x80050033ull
+#define FAKE_CR4 0x40620ull
 #define FAKE_SLEEPS_MAX 100
 
 #define FAKE_OTHERS 2
@@ -44,6 +46,7 @@ struct fake {
 	uint64_t open_gates[4], clock_msr, eoi_msr;
 	bool no_clock;
 	uint64_t dr6, gs_selector, kernel_gs;
+	uint64_t xcr0, xcr0_supported;
 	uint16_t port;
 	uint32_t port_value;
 };

@@ -13,9 +13,23 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static int what_of(ZydisMnemonic mnemonic)
+static bool is_control(const ZydisDecodedOperand *op)
 {
-	switch (mnemonic) {
+	return op->type == ZYDIS_OPERAND_TYPE_REGISTER && ZydisRegisterGetClass(op->reg.value) == ZYDIS_REGCLASS_CONTROL;
+}
+
+static int what_of(const ZydisDecodedInstruction *insn, const ZydisDecodedOperand *op)
+{
+	switch (insn->mnemonic) {
+	case ZYDIS_MNEMONIC_MOV:
+		return is_control(&op[0]) ? MONITOR_EMULATED_TO_CR : is_control(&op[1]) ? MONITOR_EMULATED_FROM_CR : -1;
+	case ZYDIS_MNEMONIC_XSETBV:
+		return MONITOR_EMULATED_XSETBV;
+	case ZYDIS_MNEMONIC_CLTS:
+		return MONITOR_EMULATED_CLTS;
+	case ZYDIS_MNEMONIC_WBINVD:
+	case ZYDIS_MNEMONIC_INVD:
+		return MONITOR_EMULATED_WBINVD;
 	case ZYDIS_MNEMONIC_HLT:
 		return MONITOR_EMULATED_HLT;
 	case ZYDIS_MNEMONIC_CLI:
@@ -54,6 +68,16 @@ static void compare_port(const struct decoded *d, const ZydisDecodedInstruction 
 		differ("port");
 }
 
+static void compare_control(const struct decoded *d, const ZydisDecodedOperand *op)
+{
+	unsigned int control = d->what == MONITOR_EMULATED_TO_CR ? 0 : 1;
+
+	if (ZydisRegisterGetId(op[control].reg.value) != d->cr)
+		differ("which control register");
+	if (ZydisRegisterGetId(op[!control].reg.value) != d->reg)
+		differ("which register");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	ZydisDecodedOperand op[ZYDIS_MAX_OPERAND_COUNT];
@@ -71,7 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		code[i] = data[i];
 	taken = decode(code, (unsigned int)size, &d);
 	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-	known = ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, code, size, &insn, op)) && what_of(insn.mnemonic) >= 0;
+	known = ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, code, size, &insn, op)) && what_of(&insn, op) >= 0;
 	/* REP before IN or OUT is ignored by hardware; no assembler writes it, and the monitor leaves it to the guest. */
 	if (known && !taken && !(insn.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE))) {
 		bool rep = false;
@@ -84,12 +108,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (taken && !known)
 		differ("this is no such instruction");
 	if (taken) {
-		if ((int)d.what != what_of(insn.mnemonic))
+		if ((int)d.what != what_of(&insn, op))
 			differ("another instruction");
 		if (d.length != insn.length)
 			differ("length");
 		if (d.what == MONITOR_EMULATED_IN || d.what == MONITOR_EMULATED_OUT)
 			compare_port(&d, &insn, op);
+		if (d.what == MONITOR_EMULATED_FROM_CR || d.what == MONITOR_EMULATED_TO_CR)
+			compare_control(&d, op);
 	}
 	free(code);
 	return 0;

@@ -169,7 +169,7 @@ TEST_F(mmu, alloc_arguments)
 	EXPECT_EQ(-PVN_ERANGE, space_alloc(0x1000, 1, 0));
 	EXPECT_EQ(-PVN_ERANGE, space_alloc(SPACE_MONITOR, 1, 0));
 	EXPECT_EQ(-PVN_ERANGE, space_alloc(~0xfffull, 1, 0));
-	EXPECT_EQ(-PVN_EBUSY, space_alloc(K(1), 1, KERNEL));
+	EXPECT_EQ(-PVN_ESTATE, space_alloc(K(1), 1, KERNEL));
 	EXPECT_EQ(0, space_alloc(FREE, 4, 0));
 }
 
@@ -401,46 +401,6 @@ TEST_F(mmu, fill)
 	ASSERT_EQ(0, space_alloc(FREE, 2, 0));
 	EXPECT_EQ(0, fake_call(PVN_HC_MMU_TABLE_FILL, FREE, 0, 512, U(2), 0));
 	EXPECT_EQ(2, uses(U(1)));
-}
-
-static struct pvn_mmu_update *updates(unsigned int n)
-{
-	return (struct pvn_mmu_update *)(fake.ram + SPACE_RAM) - n;
-}
-
-static int64_t update(unsigned int n)
-{
-	return fake_call(PVN_HC_MMU_UPDATE, SPACE_RAM - n * sizeof(struct pvn_mmu_update), n, 0, 0, 0);
-}
-
-TEST_F(mmu, update)
-{
-	struct pvn_mmu_update *u = updates(4);
-
-	u[0] = (struct pvn_mmu_update){ U(1), 0x3000 | LEAF | PTE_WRITE | PTE_DIRTY, 0 };
-	u[1] = (struct pvn_mmu_update){ U(1) + PVN_MMU_MASK, 0, ~PTE_WRITE };
-	u[2] = (struct pvn_mmu_update){ K(4) + 8 * 256, 0, 0 };
-	u[3] = (struct pvn_mmu_update){ U(1) + 8, LEAF, 0 };
-	EXPECT_EQ(2, update(4));
-	EXPECT_EQ(0x3000 | LEAF | PTE_DIRTY, space_table(U(1))[0]);
-	EXPECT_EQ(0, space_table(U(1))[1]);
-	u[2] = u[3];
-	EXPECT_EQ(4, update(4));
-	u[3] = (struct pvn_mmu_update){ U(1) + 2, 0, 0 };
-	EXPECT_EQ(-PVN_EINVAL, update(1));
-	u[3] = (struct pvn_mmu_update){ U(1), 0, 1 };
-	EXPECT_EQ(-PVN_EINVAL, update(1)) TH_LOG("a mask that is not used");
-	u[3] = (struct pvn_mmu_update){ 0x1000, 0, 0 };
-	EXPECT_EQ(-PVN_ERANGE, update(1));
-	u[3] = (struct pvn_mmu_update){ FREE, 0, 0 };
-	EXPECT_EQ(-PVN_ESTATE, update(1));
-	u[3] = (struct pvn_mmu_update){ ~7ull, 0, 0 };
-	EXPECT_EQ(-PVN_ERANGE, update(1));
-	EXPECT_EQ(-PVN_ERANGE, update(0));
-	EXPECT_EQ(-PVN_ERANGE, update(513));
-	EXPECT_EQ(-PVN_EINVAL, fake_call(PVN_HC_MMU_UPDATE, LIST + 4, 1, 0, 0, 0));
-	EXPECT_EQ(-PVN_EFAULT, fake_call(PVN_HC_MMU_UPDATE, SPACE_RAM - 16, 1, 0, 0, 0));
-	EXPECT_EQ(-PVN_EFAULT, fake_call(PVN_HC_MMU_UPDATE, SPACE_MONITOR, 1, 0, 0, 0));
 }
 
 TEST_F(mmu, switch_spaces)

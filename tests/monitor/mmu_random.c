@@ -15,6 +15,7 @@
 /* Operations fall on few frames and few slots, so that they meet. */
 #define FRAMES 16
 #define ARGUMENTS 0x3000ull
+#define VALUES 0x4000ull
 
 /* What the CPU has walked through since its last flush. */
 struct cached {
@@ -105,12 +106,15 @@ static int64_t random_fill(void)
 static int64_t random_update(void)
 {
 	struct pvn_mmu_update *u = (void *)(fake.ram + ARGUMENTS);
-	uint64_t count = pick(6);
+	uint64_t count = pick(6), *values = space_table(VALUES);
 
+	for (unsigned int i = 0; i < 512; i++)
+		values[i] = pick(4) ? 0 : some_value();
 	for (unsigned int i = 0; i < count; i++) {
-		uint64_t op = pick(16) ? pick(2) : pick(8);
-
-		u[i] = (struct pvn_mmu_update){ some_address() | op, some_value(), op ? ~(1ull << pick(64)) : 0 };
+		uint64_t op = pick(16) ? pick(3) : pick(8), more = pick(4) ? 0 : pick(pick(8) ? 16 : 600);
+		u[i] = (struct pvn_mmu_update){ some_address() | op | more << PVN_MMU_MORE_SHIFT,
+						op == PVN_MMU_COPY ? pick(4) ? VALUES : some_frame() : some_value(),
+						op == PVN_MMU_MASK ? ~(1ull << pick(64)) : 0 };
 	}
 	return fake_call(PVN_HC_MMU_UPDATE, pick(16) ? ARGUMENTS : some_frame(), count, 0, 0, 0);
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The monitor's plain C as an ordinary program, with sanitizers and with functions of the tests' own for ring 0.
 
-MONITOR_TESTS := traps calls user interrupts doorbells mmu mmu_random vcpus
+MONITOR_TESTS := traps calls user interrupts doorbells mmu mmu_update mmu_random vcpus
 MONITOR_TEST_PROGRAMS := $(MONITOR_TESTS:%=$(OUT)/tests/monitor/%)
 TEST_PROGRAMS += $(MONITOR_TEST_PROGRAMS)
 

@@ -185,28 +185,37 @@ TEST(decoder)
 		const char *code;
 		unsigned int bytes, what, length, operand;
 		bool dx;
-		uint8_t port;
+		uint8_t port, cr, reg;
 	} good[] = {
-		{ "\xf4", 1, MONITOR_EMULATED_HLT, 1, 0, false, 0 },
-		{ "\xfa", 1, MONITOR_EMULATED_CLI, 1, 0, false, 0 },
-		{ "\xfb", 1, MONITOR_EMULATED_STI, 1, 0, false, 0 },
-		{ "\x0f\x32", 2, MONITOR_EMULATED_RDMSR, 2, 0, false, 0 },
-		{ "\x0f\x30", 2, MONITOR_EMULATED_WRMSR, 2, 0, false, 0 },
-		{ "\xe4\x60", 2, MONITOR_EMULATED_IN, 2, 1, false, 0x60 },
-		{ "\xe5\x60", 2, MONITOR_EMULATED_IN, 2, 4, false, 0x60 },
-		{ "\x66\xe7\x80", 3, MONITOR_EMULATED_OUT, 3, 2, false, 0x80 },
-		{ "\xec", 1, MONITOR_EMULATED_IN, 1, 1, true, 0 },
-		{ "\x66\xed", 2, MONITOR_EMULATED_IN, 2, 2, true, 0 },
-		{ "\xef", 1, MONITOR_EMULATED_OUT, 1, 4, true, 0 },
-		{ "\x66\x2e\x48\xee", 4, MONITOR_EMULATED_OUT, 4, 1, true, 0 },
+		{ "\xf4", 1, MONITOR_EMULATED_HLT, 1, 0, false, 0, 0, 0 },
+		{ "\xfa", 1, MONITOR_EMULATED_CLI, 1, 0, false, 0, 0, 0 },
+		{ "\xfb", 1, MONITOR_EMULATED_STI, 1, 0, false, 0, 0, 0 },
+		{ "\x0f\x32", 2, MONITOR_EMULATED_RDMSR, 2, 0, false, 0, 0, 0 },
+		{ "\x0f\x30", 2, MONITOR_EMULATED_WRMSR, 2, 0, false, 0, 0, 0 },
+		{ "\xe4\x60", 2, MONITOR_EMULATED_IN, 2, 1, false, 0x60, 0, 0 },
+		{ "\xe5\x60", 2, MONITOR_EMULATED_IN, 2, 4, false, 0x60, 0, 0 },
+		{ "\x66\xe7\x80", 3, MONITOR_EMULATED_OUT, 3, 2, false, 0x80, 0, 0 },
+		{ "\xec", 1, MONITOR_EMULATED_IN, 1, 1, true, 0, 0, 0 },
+		{ "\x66\xed", 2, MONITOR_EMULATED_IN, 2, 2, true, 0, 0, 0 },
+		{ "\xef", 1, MONITOR_EMULATED_OUT, 1, 4, true, 0, 0, 0 },
+		{ "\x66\x2e\x48\xee", 4, MONITOR_EMULATED_OUT, 4, 1, true, 0, 0, 0 },
+		{ "\x0f\x20\xc0", 3, MONITOR_EMULATED_FROM_CR, 3, 0, false, 0, 0, 0 },
+		{ "\x0f\x22\xd8", 3, MONITOR_EMULATED_TO_CR, 3, 0, false, 0, 3, 0 },
+		{ "\x44\x0f\x20\xc3", 4, MONITOR_EMULATED_FROM_CR, 4, 0, false, 0, 8, 3 },
+		{ "\x41\x0f\x22\x27", 4, MONITOR_EMULATED_TO_CR, 4, 0, false, 0, 4, 15 },
+		{ "\x0f\x01\xd1", 3, MONITOR_EMULATED_XSETBV, 3, 0, false, 0, 0, 0 },
+		{ "\x0f\x06", 2, MONITOR_EMULATED_CLTS, 2, 0, false, 0, 0, 0 },
+		{ "\x0f\x09", 2, MONITOR_EMULATED_WBINVD, 2, 0, false, 0, 0, 0 },
+		{ "\x0f\x08", 2, MONITOR_EMULATED_WBINVD, 2, 0, false, 0, 0, 0 },
 	};
 	static const struct {
 		const char *code;
 		unsigned int bytes;
 	} bad[] = {
 		{ "", 0 },	   { "\x66", 1 },     { "\x48", 1 },	 { "\x0f", 1 },		{ "\xe4", 1 },
-		{ "\xf0\xf4", 2 }, { "\xf3\xee", 2 }, { "\x90", 1 },	 { "\x0f\x22\xd8", 3 }, { "\x0f\x01\x18", 3 },
-		{ "\x6c", 1 },	   { "\x0f\x09", 2 }, { "\xcf", 1 },
+		{ "\xf0\xf4", 2 }, { "\xf3\xee", 2 }, { "\x90", 1 },	 { "\x0f\x22\xc8", 3 }, { "\x0f\x01\x18", 3 },
+		{ "\x6c", 1 },	   { "\x0f\x07", 2 }, { "\xcf", 1 },	 { "\x66\x0f\x01\xd1", 4 }, { "\x0f\x20\xe8", 3 },
+		{ "\x44\x0f\x22\xd8", 4 },
 	};
 	struct decoded d;
 
@@ -217,6 +226,8 @@ TEST(decoder)
 		EXPECT_EQ(good[i].operand, d.bytes) TH_LOG("%u", i);
 		EXPECT_EQ(good[i].dx, d.port_in_dx) TH_LOG("%u", i);
 		EXPECT_EQ(good[i].port, d.port) TH_LOG("%u", i);
+		EXPECT_EQ(good[i].cr, d.cr) TH_LOG("%u", i);
+		EXPECT_EQ(good[i].reg, d.reg) TH_LOG("%u", i);
 		/* A byte short is never taken for whole. */
 		EXPECT_FALSE(decode((const uint8_t *)good[i].code, good[i].bytes - 1, &d)) TH_LOG("%u", i);
 	}
@@ -273,6 +284,97 @@ TEST_F(traps, emulation_is_counted_by_address)
 		EXPECT_EQ(MONITOR_EMULATED_MAX - 1 + 3, sum);
 		EXPECT_EQ(6, fake.v.shared.counters.emulated_elsewhere);
 	}
+}
+
+/* The instruction at rip is done, or it is the guest's general protection fault. */
+static bool emulated(const char *code, size_t bytes)
+{
+	fake.regs.rip = FAKE_VA + 0x100;
+	fake.regs.rsp = FAKE_VA + 0x1000;
+	gp_at(code, bytes);
+	if (fake.regs.rip == FAKE_VA + 0x100 + bytes)
+		return true;
+	return fake.regs.rip != HANDLER + VECTOR_GP;
+}
+
+TEST_F(traps, control_registers_are_fixed)
+{
+	fake.v.mmu.kernel = 0x5000;
+	EXPECT_TRUE(emulated("\x0f\x20\xc3", 3)); /* mov %cr0, %rbx */
+	EXPECT_EQ(FAKE_CR0, fake.regs.rbx);
+	EXPECT_TRUE(emulated("\x41\x0f\x20\xe7", 4)); /* mov %cr4, %r15 */
+	EXPECT_EQ(FAKE_CR4, fake.regs.r15);
+	EXPECT_TRUE(emulated("\x0f\x20\xd8", 3)); /* mov %cr3, %rax */
+	EXPECT_EQ(0x5000, fake.regs.rax);
+	EXPECT_TRUE(emulated("\x44\x0f\x20\xc2", 4)); /* mov %cr8, %rdx */
+	EXPECT_EQ(0, fake.regs.rdx);
+
+	/* What changes nothing is done: CR3 flushes. */
+	EXPECT_TRUE(emulated("\x0f\x22\xc3", 3));
+	EXPECT_TRUE(emulated("\x41\x0f\x22\xe7", 4));
+	EXPECT_TRUE(emulated("\x44\x0f\x22\xc2", 4));
+	fake.flushes = 0;
+	EXPECT_TRUE(emulated("\x0f\x22\xd8", 3));
+	EXPECT_EQ(1, fake.flushes);
+	EXPECT_EQ(0x5000, fake.cr3);
+	/* And what would change something is not. */
+	fake.regs.rax = 0x6000;
+	EXPECT_FALSE(emulated("\x0f\x22\xd8", 3));
+	EXPECT_EQ(1, fake.flushes);
+	fake.regs.rbx = FAKE_CR0 & ~0x10000ull;
+	EXPECT_FALSE(emulated("\x0f\x22\xc3", 3));
+	fake.regs.r15 = FAKE_CR4 | 0x100000;
+	EXPECT_FALSE(emulated("\x41\x0f\x22\xe7", 4));
+	fake.regs.rdx = 1;
+	EXPECT_FALSE(emulated("\x44\x0f\x22\xc2", 4));
+
+	/* CR2 is a word of the guest's. */
+	fake.regs.rcx = 0x123456789abcdef0;
+	EXPECT_TRUE(emulated("\x0f\x22\xd1", 3));
+	EXPECT_EQ(0x123456789abcdef0, fake.v.info->fault_address);
+	EXPECT_TRUE(emulated("\x0f\x20\xd6", 3));
+	EXPECT_EQ(0x123456789abcdef0, fake.regs.rsi);
+
+	EXPECT_TRUE(emulated("\x0f\x06", 2)); /* clts */
+	EXPECT_TRUE(emulated("\x0f\x09", 2)); /* wbinvd */
+}
+
+static bool xsetbv(uint64_t index, uint64_t value)
+{
+	fake.regs.rcx = index;
+	fake.regs.rax = 0xffffffff00000000 | (uint32_t)value;
+	fake.regs.rdx = value >> 32;
+	return emulated("\x0f\x01\xd1", 3);
+}
+
+/* XCR0 takes what hardware takes, and of that what is the guest's. */
+TEST_F(traps, xsetbv)
+{
+	EXPECT_FALSE(xsetbv(0, 1));
+	fake.xcr0_supported = 0x602ff;
+	control_start(&fake.v);
+	EXPECT_TRUE(xsetbv(0, 1));
+	EXPECT_TRUE(xsetbv(0, 3));
+	EXPECT_TRUE(xsetbv(0, 7));
+	EXPECT_TRUE(xsetbv(0, 0xe7));
+	EXPECT_EQ(0xe7, fake.xcr0);
+	/* x87 is always on, AVX wants SSE, the three of AVX-512 want each other and AVX. */
+	EXPECT_FALSE(xsetbv(0, 0));
+	EXPECT_FALSE(xsetbv(0, 6));
+	EXPECT_FALSE(xsetbv(0, 5));
+	EXPECT_FALSE(xsetbv(0, 0x27));
+	EXPECT_FALSE(xsetbv(0, 0xe3));
+	/* MPX, protection keys, AMX, the upper half, another register. */
+	EXPECT_FALSE(xsetbv(0, 0x1f));
+	EXPECT_FALSE(xsetbv(0, 0x203));
+	EXPECT_FALSE(xsetbv(0, 0x60007));
+	EXPECT_FALSE(xsetbv(0, 0x100000007));
+	EXPECT_FALSE(xsetbv(1, 7));
+	EXPECT_EQ(0xe7, fake.xcr0);
+	fake.xcr0_supported = 7;
+	control_start(&fake.v);
+	EXPECT_FALSE(xsetbv(0, 0xe7));
+	EXPECT_TRUE(xsetbv(0, 7));
 }
 
 TEST_F(traps, ports_by_list)

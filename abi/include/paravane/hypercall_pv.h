@@ -25,8 +25,12 @@
 
 #define PVN_MMU_TABLE_KERNEL 0x1 /* flags: for kernel mode; below level 4, a table of the upper half */
 #define PVN_MMU_UPDATE_MAX 512
-#define PVN_MMU_SET 0  /* op: entry = value */
-#define PVN_MMU_MASK 1 /* op: entry = (entry & mask) | value, accessed and dirty bits kept unless masked */
+/* struct pvn_mmu_update.entry: an op, the first entry's address, and how many more are meant that follow it in its table */
+#define PVN_MMU_SET 0  /* op: entries = value */
+#define PVN_MMU_MASK 1 /* op: entries = (entries & mask) | value, accessed and dirty bits kept unless masked */
+#define PVN_MMU_COPY 2 /* op: entries = those of the array at guest-physical `value` */
+#define PVN_MMU_ENTRY_ADDRESS PVN_U64(0x000ffffffffffff8)
+#define PVN_MMU_MORE_SHIFT 52
 
 #ifndef __ASSEMBLER__
 
@@ -126,8 +130,8 @@ PVN_ASSERT_OFFSET(struct pvn_vcpu_info, reserved1, 96);
 
 /* mmu.update. writer: guest. */
 struct pvn_mmu_update {
-	pvn_u64 entry;		/* guest-physical address of a table entry, 8-byte aligned; bits 2:0 are the op */
-	pvn_u64 value;
+	pvn_u64 entry;		/* op, address, and how many more: PVN_MMU_* */
+	pvn_u64 value;		/* with PVN_MMU_COPY the array's address */
 	pvn_u64 mask;		/* with PVN_MMU_MASK; else zero */
 };
 PVN_ASSERT_SIZE(struct pvn_mmu_update, 24);

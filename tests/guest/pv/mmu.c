@@ -39,7 +39,7 @@
 
 static uint64_t values[512] __attribute__((aligned(4096)));
 static char info_page[4096] __attribute__((aligned(4096)));
-static struct pvn_mmu_update updates[64];
+static struct pvn_mmu_update updates[64], runs[3];
 static uint64_t old;
 
 static volatile uint64_t *direct(uint64_t gpa)
@@ -327,9 +327,36 @@ static void one_set(void)
 	pvn_mmu_entry_set(U1, PAGE | P | U | W);
 }
 
+static void one_flush(void)
+{
+	pvn_mmu_flush_all(0);
+}
+
+/* What the call costs that finds nothing cached: in time, since instructions are the same. */
+static void one_flush_and_set(void)
+{
+	pvn_mmu_flush_all(0);
+	pvn_mmu_entry_set(U1, PAGE | P | U | W);
+}
+
 static void one_update(void)
 {
 	pvn_mmu_update(pv_gpa(updates), 64);
+}
+
+static void one_run(void)
+{
+	pvn_mmu_update(pv_gpa(runs), 1);
+}
+
+static void one_protect(void)
+{
+	pvn_mmu_update(pv_gpa(runs) + sizeof(runs[0]), 1);
+}
+
+static void one_clear(void)
+{
+	pvn_mmu_update(pv_gpa(runs) + 2 * sizeof(runs[0]), 1);
 }
 
 static void one_fill(void)
@@ -356,9 +383,17 @@ void pv_mmu_benches(void)
 		updates[i] = (struct pvn_mmu_update){ U1 + 8 * i, PAGE | P | U | W, 0 };
 	for (unsigned int i = 0; i < 512; i++)
 		values[i] = PAGE | P | U | W;
+	runs[0] = (struct pvn_mmu_update){ U1 | PVN_MMU_COPY | 511ull << PVN_MMU_MORE_SHIFT, pv_gpa(values), 0 };
+	runs[1] = (struct pvn_mmu_update){ U1 | PVN_MMU_MASK | 511ull << PVN_MMU_MORE_SHIFT, 0, ~W };
+	runs[2] = (struct pvn_mmu_update){ U1 | PVN_MMU_SET | 511ull << PVN_MMU_MORE_SHIFT, 0, 0 };
 	pv_bench("mmu.entry_set", one_set, 1);
+	pv_bench("mmu.flush_all", one_flush, 1);
+	pv_bench("mmu.flush_all, then mmu.entry_set", one_flush_and_set, 1);
 	pv_bench("mmu.entry_mask", one_mask, 1);
 	pv_bench("mmu.update of 64, an entry", one_update, 64);
+	pv_bench("mmu.update, a run of 512 copied, an entry", one_run, 512);
+	pv_bench("mmu.update, a run of 512 write-protected, an entry", one_protect, 512);
+	pv_bench("mmu.update, a run of 512 cleared, an entry", one_clear, 512);
 	pv_bench("mmu.table_fill of 512, an entry", one_fill, 512);
 	pv_bench("mmu.space_switch", one_switch, 1);
 }

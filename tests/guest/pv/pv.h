@@ -111,6 +111,8 @@ void pv_user_break(void);
 void pv_user_start(void);
 /* So many of them by a program; how many upcalls came meanwhile. */
 unsigned int pv_user_null(uint64_t calls);
+/* control.c */
+void pv_control_suite(void);
 /* stress.c */
 void pv_stress_suite(void);
 /* smp.c, smp_suite.c */

@@ -18,5 +18,10 @@ void test_registers(void);
 void test_threads(void);
 void test_time(void);
 void test_ptrace(void);
+/* On as many CPUs as there are. */
+void test_cpus(void);
+void test_clocks(void);
+/* On two at least; swap has to be on, else pages that should go out stay. */
+void test_dirty(void);
 
 #endif

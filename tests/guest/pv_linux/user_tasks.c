@@ -47,6 +47,23 @@ static void keep_fpu(void)
 	}
 }
 
+/* The upper halves of AVX registers, which only XSAVE keeps. */
+static void keep_avx(void)
+{
+	uint64_t number = worker + 1, in[4] = { number, ~number, number << 8, number << 16 }, out[4];
+
+	for (int i = 0; i < 3000 && __builtin_cpu_supports("avx"); i++) {
+		__asm__ __volatile__("vmovdqu (%0), %%ymm2; vmovdqu (%0), %%ymm14; movl %2, %%eax; syscall\n\t"
+				     "vmovdqu %%ymm2, (%1); vxorps %%ymm14, %%ymm2, %%ymm2; vptest %%ymm2, %%ymm2; jz 1f; movq $0, (%1)\n\t"
+				     "1: vzeroupper"
+				     :
+				     : "r"(in), "r"(out), "i"(SYS_sched_yield)
+				     : "rax", "rcx", "r11", "xmm2", "xmm14", "memory", "cc");
+		if (memcmp(in, out, sizeof(in)))
+			_exit(1);
+	}
+}
+
 static void keep_gs(void)
 {
 	uint64_t cell[2] = { 0x1000 + worker, 0 }, seen;
@@ -85,6 +102,7 @@ static void many(void (*what)(void), const char *text)
 void test_registers(void)
 {
 	many(keep_fpu, "FPU and SSE across switches");
+	many(keep_avx, "AVX across switches");
 	many(keep_gs, "the GS base across switches");
 }
 
