@@ -65,6 +65,7 @@ void vcpu_relax(struct monitor_vcpu *v, unsigned int *spins)
 	__builtin_ia32_pause();
 	if (++*spins % SPINS)
 		return;
+	v->shared.counters.calls[MONITOR_CALL(PVN_HC_SCHED_YIELD)]++;
 	v->shared.counters.forwarded++;
 	vcpu_away(v);
 	arch_vmm_call(PVN_HC_SCHED_YIELD, nothing);
