@@ -21,11 +21,11 @@ def bits(*numbers):
 
 
 # One CPUID for all: what pv mode hides (hv-core/vmm/cpuid.c:pv_masks), hidden in hvm mode too, so that no kernel uses what
-# another one can't. Guests report what they see, and the report says whether it was the same.
+# another one can't; and XSAVE, so that a switch costs all the same on any CPU. Guests report what they see, and the report says whether it was the same.
 CPUID_MASK = (
     f"1:ecx:{bits(3, 5, 12, 17, 21, 24, 26, 27, 28, 29)}",
     f"1:edx:{bits(7, 9, 11, 12, 13, 14)}",
-    f"7:ebx:{bits(0, 1, 5, 7, 10, 16, 17, 20, 21, 26, 27, 28, 30, 31)}",
+    f"7:ebx:{bits(0, 1, 5, 7, 10, 14, 16, 17, 20, 21, 26, 27, 28, 30, 31)}",
     f"7:ecx:{bits(1, 2, 3, 4, 6, 7, 9, 10, 11, 12, 14, 16)}",
     f"7:edx:{bits(2, 3, 8, 20, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31)}",
     f"80000001:ecx:{bits(2, 11, 16)}",

@@ -116,12 +116,11 @@ static void take_context(struct monitor_vcpu *v)
 	v->full_return = 0;
 }
 
-void vcpu_rest(struct monitor_vcpu *v)
+/* Until it is up. One that is up by now has a context to take, all the same. */
+static void rest(struct monitor_vcpu *v)
 {
 	bool fresh;
 
-	if (vcpu_is_up(v))
-		return;
 	vcpu_clock(v, false);
 	mmu_space_leave(v);
 	vcpu_away(v);
@@ -138,6 +137,17 @@ void vcpu_rest(struct monitor_vcpu *v)
 	vcpu_back(v);
 	if (fresh)
 		arch_return(v);
+}
+
+void vcpu_rest(struct monitor_vcpu *v)
+{
+	if (!vcpu_is_up(v))
+		rest(v);
+}
+
+void vcpu_start(struct monitor_vcpu *v)
+{
+	rest(v);
 }
 
 void vcpu_wait_rest(struct monitor_vcpu *v, struct monitor_vcpu *other)

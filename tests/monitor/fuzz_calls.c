@@ -154,6 +154,24 @@ static void write_memory(void)
 		fake.ram[to++] = byte();
 }
 
+/* Lists that mean something: bytes of an input become one by chance too rarely. */
+static void update(void)
+{
+	struct pvn_mmu_update *u = (void *)(fake.ram + ARGUMENTS);
+	unsigned int count = 1 + byte() % 4;
+
+	for (unsigned int i = 0; i < count; i++) {
+		uint8_t b = byte();
+
+		u[i].entry = some_entry() | (b & 3) | (uint64_t)(b & 0x80 ? byte() * 2u : b >> 5) << PVN_MMU_MORE_SHIFT;
+		u[i].value = (b & 3) == PVN_MMU_COPY && !(b & 4) ? ARGUMENTS + 8 * byte() : some_value();
+		u[i].mask = (b & 3) == PVN_MMU_MASK ? ~(b & 8 ? 1ull << (byte() & 63) : PTE_WRITE | PTE_DIRTY) : 0;
+		if (b & 16)
+			u[i].value = 0;
+	}
+	fake_call(PVN_HC_MMU_UPDATE, ARGUMENTS, count, 0, 0, 0);
+}
+
 static void exception(void)
 {
 	uint64_t *regs = (uint64_t *)&fake.regs;
@@ -188,6 +206,9 @@ static void step(void)
 		break;
 	case 5:
 		write_memory();
+		break;
+	case 6:
+		update();
 		break;
 	default:
 		exception();

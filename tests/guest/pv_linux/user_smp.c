@@ -23,8 +23,8 @@
 #define PAGE 4096ul
 #define PAGES 32u
 #define CPUS_MAX 8
-#define ROUNDS 150
-#define ROUNDS_SWAP 40
+#define ROUNDS 60
+#define ROUNDS_SWAP 20
 #define PROBES 200
 
 #ifndef MADV_PAGEOUT
