@@ -166,6 +166,21 @@ uint64_t arch_take_dr6(void)
 	return 0;
 }
 
+uint64_t arch_read_cr(unsigned int cr)
+{
+	return 0;
+}
+
+uint64_t arch_xsave_start(void)
+{
+	return 0;
+}
+
+int arch_xsetbv_try(uint64_t value)
+{
+	return -1;
+}
+
 uint64_t arch_read_cr2(void)
 {
 	return 0;
