@@ -131,13 +131,11 @@ static bool stops_resting(struct monitor_vcpu *v)
 	return up;
 }
 
-void vcpu_rest(struct monitor_vcpu *v)
+/* Until it is up. One that is up by now has a context to take, all the same. */
+static void rest(struct monitor_vcpu *v)
 {
 	bool fresh;
 
-	/* At its start a vCPU counts as one that rests before it gets here, and may be up by then. */
-	if (vcpu_is_up(v) && !v->resting)
-		return;
 	vcpu_clock(v, false);
 	mmu_space_leave(v);
 	vcpu_away(v);
@@ -153,6 +151,17 @@ void vcpu_rest(struct monitor_vcpu *v)
 	vcpu_back(v);
 	if (fresh)
 		arch_return(v);
+}
+
+void vcpu_rest(struct monitor_vcpu *v)
+{
+	if (!vcpu_is_up(v))
+		rest(v);
+}
+
+void vcpu_start(struct monitor_vcpu *v)
+{
+	rest(v);
 }
 
 void vcpu_wait_rest(struct monitor_vcpu *v, struct monitor_vcpu *other)

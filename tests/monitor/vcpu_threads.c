@@ -166,6 +166,11 @@ uint64_t arch_take_dr6(void)
 	return 0;
 }
 
+uint64_t arch_read_cr2(void)
+{
+	return 0;
+}
+
 uint64_t arch_read_cr(unsigned int cr)
 {
 	return 0;
@@ -179,11 +184,6 @@ uint64_t arch_xsave_start(void)
 int arch_xsetbv_try(uint64_t value)
 {
 	return -1;
-}
-
-uint64_t arch_read_cr2(void)
-{
-	return 0;
 }
 
 uint32_t arch_in(uint16_t port, unsigned int bytes)
@@ -397,9 +397,9 @@ static void (*guest)(void);
 static void *thread(void *arg)
 {
 	me = arg;
-	/* As monitor_start: all but the first wait for a context, and each start comes out here. */
-	if (!setjmp(me->guest))
-		vcpu_rest(&me->v);
+	/* As boot_registers(); whoever starts in a context comes out here. */
+	if (!setjmp(me->guest) && me != &cpu[0])
+		vcpu_start(&me->v);
 	if (me->v.shared.boot.vcpu == 0)
 		me->cr3 = TOP(0);
 	guest();
