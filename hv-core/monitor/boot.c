@@ -162,8 +162,7 @@ void boot_registers(struct monitor_vcpu *v)
 	control_start(v);
 	v->no_clock = vcpu_clock(v, false);
 	/* All but the first wait here for a context, and start in it. */
-	if (v->shared.boot.vcpu)
-		vcpu_start(v);
+	vcpu_rest(v);
 
 	*v->regs = (struct monitor_regs){
 		.rip = v->shared.boot.entry,

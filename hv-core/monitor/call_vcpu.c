@@ -23,7 +23,7 @@ static int create(struct monitor_vcpu *v, struct monitor_vcpu *to, const struct 
 		return ret;
 	to->context = *context;
 	to->fresh = true;
-	to->state = VCPU_DOWN;
+	__atomic_store_n(&to->state, VCPU_DOWN, __ATOMIC_SEQ_CST);
 	return 0;
 }
 

@@ -107,7 +107,8 @@ static inline bool mmu_in_zone(const struct mmu *mmu, uint64_t gpa)
 {
 	uint64_t chunk = gpa >> CHUNK_SHIFT;
 
-	return chunk < mmu->chunks && mmu->directory[chunk];
+	/* Also without the lock, where a look is enough. */
+	return chunk < mmu->chunks && __atomic_load_n(&mmu->directory[chunk], __ATOMIC_RELAXED);
 }
 
 /* What to say of a frame that is not in the zone. */

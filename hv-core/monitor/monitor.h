@@ -191,8 +191,6 @@ void vcpu_answer(struct monitor_vcpu *v);
 void vcpu_relax(struct monitor_vcpu *v, unsigned int *spins);
 /* Not up any more? Then it sleeps here until it is. */
 void vcpu_rest(struct monitor_vcpu *v);
-/* One of those that begin at rest, which somebody may have ended already: it goes on in its context, not here. */
-void vcpu_start(struct monitor_vcpu *v);
 /* Wait, with mmu.lock held, until another one that is down rests. It may be up again at return. */
 void vcpu_wait_rest(struct monitor_vcpu *v, struct monitor_vcpu *other);
 struct monitor_vcpu *vcpu_find(const struct monitor_vm *vm, uint32_t vcpu);

@@ -116,18 +116,34 @@ static void take_context(struct monitor_vcpu *v)
 	v->full_return = 0;
 }
 
-/* Until it is up. One that is up by now has a context to take, all the same. */
-static void rest(struct monitor_vcpu *v)
+/* With the lock: who finds it down and resting may give it another context as long as that is held. */
+static bool stops_resting(struct monitor_vcpu *v)
+{
+	bool up;
+
+	if (!vcpu_is_up(v))
+		return false;
+	mmu_lock(&v->vm->mmu);
+	up = vcpu_is_up(v);
+	if (up)
+		__atomic_store_n(&v->resting, 0, __ATOMIC_SEQ_CST);
+	mmu_unlock(&v->vm->mmu);
+	return up;
+}
+
+void vcpu_rest(struct monitor_vcpu *v)
 {
 	bool fresh;
 
+	/* At its start a vCPU counts as one that rests before it gets here, and may be up by then. */
+	if (vcpu_is_up(v) && !v->resting)
+		return;
 	vcpu_clock(v, false);
 	mmu_space_leave(v);
 	vcpu_away(v);
 	__atomic_store_n(&v->resting, 1, __ATOMIC_SEQ_CST);
-	while (!vcpu_is_up(v))
+	while (!stops_resting(v))
 		arch_sleep();
-	__atomic_store_n(&v->resting, 0, __ATOMIC_SEQ_CST);
 	fresh = v->fresh;
 	if (fresh)
 		take_context(v);
@@ -137,17 +153,6 @@ static void rest(struct monitor_vcpu *v)
 	vcpu_back(v);
 	if (fresh)
 		arch_return(v);
-}
-
-void vcpu_rest(struct monitor_vcpu *v)
-{
-	if (!vcpu_is_up(v))
-		rest(v);
-}
-
-void vcpu_start(struct monitor_vcpu *v)
-{
-	rest(v);
 }
 
 void vcpu_wait_rest(struct monitor_vcpu *v, struct monitor_vcpu *other)

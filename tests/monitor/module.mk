@@ -11,6 +11,15 @@ $(MONITOR_TEST_PROGRAMS): $(OUT)/tests/monitor/%: tests/monitor/%.c tests/monito
 	$(CC) $(PVN_CFLAGS) -Itests/monitor -I$(MONITOR_DIR) $(SANITIZE) -isystem $(PVN_KSELFTEST_INC) -Wno-sign-compare \
 		-Wno-missing-prototypes -o $@ $(filter %.c,$^)
 
+# And with a thread for each vCPU.
+MONITOR_THREADS := $(OUT)/tests/monitor/vcpu_threads
+TEST_PROGRAMS += $(MONITOR_THREADS)
+
+$(MONITOR_THREADS): tests/monitor/vcpu_threads.c $(MONITOR_PLAIN_SRCS) $(wildcard $(MONITOR_DIR)/*.h $(MONITOR_DIR)/*.inc)
+	@mkdir -p $(@D)
+	$(CC) $(PVN_CFLAGS) -I$(MONITOR_DIR) -fsanitize=thread -isystem $(PVN_KSELFTEST_INC) -Wno-sign-compare \
+		-Wno-missing-prototypes -o $@ $(filter %.c,$^)
+
 # The same under libFuzzer, which is a part of clang.
 MONITOR_FUZZERS := $(OUT)/tests/monitor/fuzz_calls $(OUT)/tests/monitor/fuzz_decode
 TEST_PROGRAMS += $(MONITOR_FUZZERS)

@@ -60,13 +60,13 @@ static void first_does(void)
 }
 
 /* A vCPU rests, and the first does something. true: it has started anew. */
-static bool goes_to_rest(struct monitor_vcpu *v, void (*how)(struct monitor_vcpu *v), void (*what)(void))
+static bool rests(struct monitor_vcpu *v, void (*what)(void))
 {
 	meanwhile = what;
 	fake.sleeping = first_does;
 	fake.self = v;
 	if (!setjmp(fake.stopped)) {
-		how(v);
+		vcpu_rest(v);
 		fake.self = &fake.v;
 		fake.sleeping = NULL;
 		return false;
@@ -74,11 +74,6 @@ static bool goes_to_rest(struct monitor_vcpu *v, void (*how)(struct monitor_vcpu
 	fake.self = &fake.v;
 	fake.sleeping = NULL;
 	return true;
-}
-
-static bool rests(struct monitor_vcpu *v, void (*what)(void))
-{
-	return goes_to_rest(v, vcpu_rest, what);
 }
 
 static struct pvn_vcpu_context *context(void)
@@ -285,18 +280,14 @@ TEST_F(vcpus, start)
 	EXPECT_EQ(1, status(1));
 }
 
-/* The host's thread came so late that the first vCPU has done all of it before: the kernel's own start is not for this one. */
-TEST_F(vcpus, start_of_one_that_is_late)
+/* It counts as one that rests before it has got there, and may be up by then. */
+TEST_F(vcpus, up_before_it_rests)
 {
-	OTHER->resting = OTHER->away = 1;
-	OTHER->regs->rip = 0;
-	EXPECT_EQ(0, create(1));
-	EXPECT_EQ(0, up(1));
-	EXPECT_TRUE(goes_to_rest(OTHER, vcpu_start, NULL));
+	create_and_up();
+	EXPECT_TRUE(rests(OTHER, NULL));
 	EXPECT_EQ(ENTRY, OTHER->regs->rip);
-	EXPECT_EQ(7, OTHER->regs->rdi);
 	EXPECT_EQ(0, OTHER->resting);
-	EXPECT_EQ(0, OTHER->fresh);
+	EXPECT_EQ(0, OTHER->away);
 }
 
 TEST_F(vcpus, status)
