@@ -197,6 +197,35 @@ static void test_mapping(void)
 	pv_equal((int64_t)TEST_VA, (int64_t)pv_info->fault_address, "fault_address");
 }
 
+/* Pages of a run come, are written to, lose the right, keep what the CPU has noted, and go. */
+static void test_runs(void)
+{
+	volatile uint64_t *at = (volatile uint64_t *)(TEST_VA + 0x10000);
+	const uint64_t first = U1 + 8 * 16, more = 3ull << PVN_MMU_MORE_SHIFT;
+	unsigned int before = pv_trapped.count;
+
+	for (unsigned int i = 0; i < 4; i++)
+		values[i] = (PAGE + 4096 * i) | P | U | W | NX;
+	runs[0] = (struct pvn_mmu_update){ first | PVN_MMU_COPY | more, pv_gpa(values), 0 };
+	runs[1] = (struct pvn_mmu_update){ first | PVN_MMU_MASK | more, 0, ~W };
+	runs[2] = (struct pvn_mmu_update){ first | PVN_MMU_SET | more, 0, 0 };
+	pv_equal(1, pvn_mmu_update(pv_gpa(runs), 1), "mmu.update maps a run of pages");
+	at[3 * 512] = 11;
+	pv_equal(11, (int64_t)*direct(PAGE + 3 * 4096), "the last one is written through it");
+	pv_equal(1, pvn_mmu_update(pv_gpa(runs + 1), 1), "takes the right to write away");
+	pv_equal((int64_t)((values[3] & ~W) | A | D), (int64_t)direct(U1)[16 + 3], "and keeps what the CPU has set");
+	pv_equal(0, pvn_mmu_flush_range(TEST_VA + 0x10000, 4, 0), "mmu.flush_range");
+	PV_TRY("movq %0, (%1)", : : "a"(1ull), "b"(at + 3 * 512) : "r11", "memory");
+	pv_expect(before, 14, "a write faults now");
+	values[2] = U4 | P | U | W | NX;
+	pv_equal(-PVN_EINVAL, pvn_mmu_update(pv_gpa(runs), 1), "a run with a table in it that could be written is refused");
+	pv_equal((int64_t)values[1], (int64_t)direct(U1)[16 + 1], "the one before it is written");
+	pv_equal((int64_t)((PAGE + 2 * 4096) | P | U | NX), (int64_t)direct(U1)[16 + 2], "it is not");
+	pv_equal(2, pvn_mmu_update(pv_gpa(runs + 1), 2), "two runs by one call");
+	pv_equal(0, (int64_t)(direct(U1)[16] | direct(U1)[16 + 3]), "and they are gone");
+	pv_equal(0, pvn_mmu_flush_all(0), "mmu.flush_all");
+}
+
 static void test_own_tables(void)
 {
 	unsigned int before = pv_trapped.count;
@@ -243,6 +272,7 @@ void pv_mmu_suite(void)
 	test_refused();
 	pv_equal(0, pvn_mmu_space_switch(K4, U4, 0), "mmu.space_switch: life goes on in tables of one's own");
 	test_mapping();
+	test_runs();
 	test_own_tables();
 	test_reuse();
 }
