@@ -156,19 +156,24 @@ static uint32_t count(void)
 	return 0;
 }
 
-int64_t smp_create(unsigned int cpu)
+struct pvn_vcpu_context smp_context(unsigned int cpu)
 {
-	static struct pvn_vcpu_context context[SMP_MAX];
-	struct pvn_vcpu_context *c = &context[cpu];
-
-	*c = (struct pvn_vcpu_context){
+	struct pvn_vcpu_context c = {
 		.rip = (uint64_t)smp_start,
 		.rsp = (uint64_t)stack[cpu] + STACK / 2,
 		.rdi = (uint64_t)&smp_cpu[cpu],
 		.gs_base = (uint64_t)&smp_cpu[cpu],
 	};
-	pv_mmu_tops(&c->kernel_table, &c->user_table);
-	return pvn_vcpu_create(cpu, pv_gpa(c));
+	pv_mmu_tops(&c.kernel_table, &c.user_table);
+	return c;
+}
+
+int64_t smp_create(unsigned int cpu)
+{
+	static struct pvn_vcpu_context context[SMP_MAX];
+
+	context[cpu] = smp_context(cpu);
+	return pvn_vcpu_create(cpu, pv_gpa(&context[cpu]));
 }
 
 static void traps(void)

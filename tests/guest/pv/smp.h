@@ -61,6 +61,8 @@ uint64_t smp_run(unsigned int cpu, uint64_t (*job)(uint64_t), uint64_t arg);
 bool smp_until32(const uint32_t *word, uint32_t least);
 bool smp_until64(const uint64_t *word, uint64_t least);
 void smp_flag(bool on);
+/* Where it starts as such a vCPU. */
+struct pvn_vcpu_context smp_context(unsigned int cpu);
 int64_t smp_create(unsigned int cpu);
 
 #endif

@@ -62,8 +62,9 @@ static uint64_t job_hostile(uint64_t seed)
 		word = seed >> 20;
 		*c = (struct pvn_vcpu_context){ .rip = (uint64_t)smp_start, .rsp = word, .kernel_table = word & ~4095ull,
 						.user_table = (word << 7) & 0x3fff000, .gs_base = word & 3 ? 0 : seed };
+		/* With tables that are some it may be taken, by the one that goes down and up: so it has to be one to run in. */
 		if (word & 4)
-			pv_mmu_tops(&c->kernel_table, &c->user_table);
+			*c = smp_context(smp_cpus - 1);
 		if (word & 8)
 			c->reserved = 1;
 		switch (word >> 4 & 15) {
