@@ -50,7 +50,7 @@ bool control_write(struct monitor_vcpu *v, unsigned int cr, uint64_t value)
 }
 
 /* Intel's manual, volume 1, 13.3: what XSETBV takes. */
-bool control_xcr0_valid(uint64_t supported, uint64_t value)
+static bool xcr0_valid(uint64_t supported, uint64_t value)
 {
 	if (value & ~supported || !(value & XCR0_X87))
 		return false;
@@ -66,5 +66,5 @@ void control_start(struct monitor_vcpu *v)
 
 bool control_xsetbv(struct monitor_vcpu *v, uint32_t index, uint64_t value)
 {
-	return !index && control_xcr0_valid(v->xcr0_supported, value) && !arch_xsetbv_try(value);
+	return !index && xcr0_valid(v->xcr0_supported, value) && !arch_xsetbv_try(value);
 }

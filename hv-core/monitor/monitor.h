@@ -215,7 +215,6 @@ void control_start(struct monitor_vcpu *v);
 bool control_read(const struct monitor_vcpu *v, unsigned int cr, uint64_t *value);
 bool control_write(struct monitor_vcpu *v, unsigned int cr, uint64_t value);
 bool control_xsetbv(struct monitor_vcpu *v, uint32_t index, uint64_t value);
-bool control_xcr0_valid(uint64_t supported, uint64_t value);
 
 /* frame.c */
 #define FRAME_WORDS_MAX 6

@@ -90,8 +90,11 @@ FIXTURE_TEARDOWN(work)
 static int end_well(struct guest *g)
 {
 	const char *line = guest_scan_log(g, NULL);
+	int ret = line || guest_power_off(g) ? -1 : 0;
 
-	return line || guest_power_off(g) ? -1 : 0;
+	if (ret)
+		printf("# %s: %s\n", line ? "the guest's log" : "the guest did not power off", line ? line : g->why);
+	return ret;
 }
 
 TEST_F_TIMEOUT(work, apt_installs_and_removes, 900)
@@ -126,14 +129,14 @@ TEST_F_TIMEOUT(work, gcc_builds_a_program_that_runs, 900)
 {
 	struct guest *g = &self->d.g;
 
-	DO(30, "mkdir /root/sum");
+	DO(30, "mkdir /var/tmp/sum");
 	for (size_t i = 0; i < sizeof(program) / sizeof(program[0]); i++)
-		DO(30, "cd /root/sum && printf '%%s\\n' '%s' >> %s", program[i].line, program[i].file);
-	DO(300, "cd /root/sum && make -s -j2");
-	DO(30, "/root/sum/sum");
+		DO(30, "cd /var/tmp/sum && printf '%%s\\n' '%s' >> %s", program[i].line, program[i].file);
+	DO(300, "cd /var/tmp/sum && make -s -j2");
+	DO(30, "/var/tmp/sum/sum");
 	/* Half the sum of all numbers below 400,000. */
 	EXPECT_STREQ("39999900000.0\n", g->output);
-	DO(30, "cd /root/sum && echo 'int main(void) { return part; }' > bad.c && ! gcc -c bad.c");
+	DO(30, "cd /var/tmp/sum && echo 'int main(void) { return part; }' > bad.c && ! gcc -c bad.c");
 	EXPECT_NE(NULL, strstr(g->output, "undeclared"));
 	EXPECT_EQ(0, end_well(g));
 }

@@ -4,24 +4,7 @@
 
 #include <string.h>
 
-#include "space.h"
-
-#define ZONE (4ull << 20) /* chunk 2 */
-#define KERNEL PVN_MMU_TABLE_KERNEL
-#define LINK (PTE_PRESENT | PTE_WRITE | PTE_USER)
-#define LEAF (PTE_PRESENT | PTE_USER | PTE_NX)
-#define LIST 0x1000ull /* where arguments lie */
-
-/* Tables of the fixture: kernel mode's, from 4 down to 1, then user mode's. */
-#define K(level) (ZONE + (4 - (level)) * PAGE_BYTES)
-#define U(level) (ZONE + 0x10000 + (4 - (level)) * PAGE_BYTES)
-#define FREE (ZONE + 0x40000)
-
-#define EXPECT_SOUND() \
-	do { \
-		const char *wrong = space_check(); \
-		EXPECT_EQ(NULL, wrong) TH_LOG("%s", wrong); \
-	} while (0)
+#include "tables.h"
 
 #define MORE(n) ((uint64_t)(n) << PVN_MMU_MORE_SHIFT)
 
@@ -31,25 +14,13 @@ FIXTURE(mmu_update)
 
 FIXTURE_SETUP(mmu_update)
 {
-	fake_init();
-	space_init();
-	ASSERT_EQ(0, space_zone_add(ZONE, CHUNK_BYTES));
-	for (unsigned int level = 4; level; level--) {
-		ASSERT_EQ(0, space_alloc(K(level), level, KERNEL));
-		ASSERT_EQ(0, space_alloc(U(level), level, 0));
-	}
+	ASSERT_EQ(0, tables_init());
 }
 
 FIXTURE_TEARDOWN(mmu_update)
 {
 	EXPECT_SOUND();
-	space_destroy();
-	fake_destroy();
-}
-
-static uint64_t uses(uint64_t gpa)
-{
-	return mmu_frame(&fake.vm.mmu, gpa)->uses;
+	tables_destroy();
 }
 
 static struct pvn_mmu_update *updates(unsigned int n)
